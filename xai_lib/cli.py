@@ -1,0 +1,299 @@
+"""The command line: xai-lib run | book | explain | data | bench."""
+
+from __future__ import annotations
+
+import functools
+import html as html_escape
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from xai_lib.explanation import Explanation
+
+# Commands import what they need: `xai-lib --help` answers at once, without loading torch.
+
+P = ParamSpec("P")
+
+app = typer.Typer(
+    help="Explain text classifiers, and rebuild the book that checks how well that works.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def one_line_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn expected errors into one message: exit code 2 for bad input, 1 for a failed run."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        from xai_lib.runner.errors import BookError, NotebookError
+
+        try:
+            command(*args, **kwargs)
+        except (NotebookError, BookError) as error:
+            raise _fail(str(error), 1) from None
+        except (ValueError, FileNotFoundError) as error:
+            raise _fail(str(error), 2) from None
+        except ImportError as error:
+            raise _fail(
+                f"{error}. Install the extra that has it: pip install -e '.[book]'", 2
+            ) from (None)
+        except KeyboardInterrupt:
+            raise _fail(
+                "interrupted; start again to continue with what is not finished", 130
+            ) from (None)
+
+    return wrapped
+
+
+Profile = Annotated[str, typer.Option(help="Size of the experiments: ci, quick or paper.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:<number> or mps.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+
+
+@app.command()
+@one_line_errors
+def run(
+    notebooks: Annotated[
+        list[str] | None, typer.Argument(help="Names of notebooks; none means all.")
+    ] = None,
+    profile: Profile = "quick",
+    device: Device = "auto",
+    seed: Seed = 0,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder with data sets; default $XAI_DATA_DIR.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Notebooks at a time; default two where there are cores.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Then copy notebooks and results into book/.")
+    ] = False,
+    prose: Annotated[
+        bool,
+        typer.Option(
+            "--prose",
+            help="Execute nothing: bring the prose of the published notebooks up to date.",
+        ),
+    ] = False,
+) -> None:
+    """Execute notebooks; what is up to date is skipped."""
+    from xai_lib.book import notebooks_in
+    from xai_lib.run import run_notebooks
+    from xai_lib.runner.pages import write_generated
+    from xai_lib.runner.project import Project
+    from xai_lib.runner.publish import publish_notebooks, refresh_prose
+    from xai_lib.runner.settings import RunSettings
+
+    project, names, console = Project.find(), notebooks or [], Console()
+    settings = RunSettings(
+        profile=profile, device=device, seed=seed, data_dir=data_dir, jobs=jobs, force=force
+    )
+    if prose:
+        written = refresh_prose(project, project.published, names)
+    else:
+        run_notebooks(project, names, settings, console)
+        written = publish_notebooks(project, names, profile) if publish else []
+    if prose or publish:
+        write_generated(project.published, notebooks_in(project, project.published))
+    for path in written:
+        console.print(f"published {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+@one_line_errors
+def book(profile: Profile = "quick") -> None:
+    """Build the HTML book from the notebooks last executed with a profile."""
+    import time
+
+    from xai_lib.book import build_book, notebooks_in
+    from xai_lib.runner.progress import duration
+    from xai_lib.runner.project import Project
+    from xai_lib.runner.records import RunRecord
+
+    project, started = Project.find(), time.perf_counter()
+    page = build_book(project, profile)
+    tree, table = project.staged(profile), Table("notebook", "time")
+    for name in notebooks_in(project, tree):
+        record = RunRecord.load(tree.run_record(name))
+        table.add_row(name, duration(record.seconds) if record else "")
+    table.add_row("(pages)", duration(time.perf_counter() - started))
+    console = Console()
+    console.print(table)
+    console.print(f"The book: {page}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+@one_line_errors
+def explain(
+    text: Annotated[str, typer.Argument(help="The text; - reads standard input.")],
+    model: Annotated[
+        str, typer.Option(help="Folder of a Hugging Face classifier, hub id, or name in the zoo.")
+    ],
+    method: Annotated[str, typer.Option(help="Name of the method.")] = "lipex",
+    n_samples: Annotated[
+        int | None, typer.Option(help="Budget in model calls; default that of the method.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Another setting of the method, NAME=VALUE; repeatable."),
+    ] = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    top: Annotated[int, typer.Option(help="Words shown for each class.")] = 5,
+    html: Annotated[Path | None, typer.Option(help="Write the heat map to this file.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the explanation to this file.")
+    ] = None,
+) -> None:
+    """Explain one text of a model."""
+    settings = _settings(setting or [])
+    if n_samples is not None:
+        settings["n_samples"] = n_samples
+    for file in (html, json_file):
+        if file is not None and not file.resolve().parent.is_dir():
+            raise ValueError(f"the folder of {file} does not exist")
+    if top < 1:
+        raise ValueError(f"top must be 1 or more, not {top}")
+    import xai_lib
+
+    if text == "-":
+        text = sys.stdin.read()
+    classifier = xai_lib.load_classifier(model, device=device)
+    explanation = xai_lib.explain(text, classifier, method=method, seed=seed, **settings)
+    console = Console()
+    console.print(_table(explanation, top))
+    console.print(
+        f"{method}: {explanation.model_calls} model calls, {explanation.seconds:.2f} s"
+        + (
+            f"; the model did not read the last {explanation.truncated_words} words"
+            if explanation.truncated_words
+            else ""
+        ),
+        highlight=False,
+    )
+    if html is not None:
+        html.write_text(_page(explanation), "utf-8")
+        console.print(f"heat map: {html}", markup=False, highlight=False, soft_wrap=True)
+    if json_file is not None:
+        json_file.write_text(explanation.to_json(), "utf-8")
+        console.print(f"explanation: {json_file}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+@one_line_errors
+def data(
+    name: Annotated[str | None, typer.Argument(help="A data set; none lists them all.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder with data sets; default $XAI_DATA_DIR.")
+    ] = None,
+) -> None:
+    """List the data sets, or show where one comes from and what it holds."""
+    from xai_lib.data import CATALOGUE, load_dataset
+
+    console = Console()
+    if name is None:
+        listing = Table("name", "classes", "splits", "looked for in")
+        for spec in CATALOGUE:
+            places = ["generated"] if spec.generate else ["folder", *map(str, spec.sources)]
+            listing.add_row(
+                spec.name, str(len(spec.classes)), ", ".join(spec.splits), ", ".join(places)
+            )
+        console.print(listing)
+        return
+    known = next((spec for spec in CATALOGUE if spec.name == name), None)
+    shown = Table("split", "rows", "source", "sha256")
+    found = None
+    for split in known.splits if known else ("train", "test"):
+        found = load_dataset(name, split, data_dir)
+        shown.add_row(split, f"{len(found):,}", found.source, found.sha256[:16])
+    if known:
+        console.print(known.title, markup=False, highlight=False)
+    console.print(shown)
+    if found is not None:
+        console.print("classes: " + ", ".join(found.classes), markup=False, highlight=False)
+        for note in found.notes:
+            console.print(f"note: {note}", markup=False, highlight=False)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@one_line_errors
+def bench(context: typer.Context) -> None:
+    """Measure speed against the lime package; options are those of benchmarks/run.py."""
+    from xai_lib.runner.errors import RunnerError
+    from xai_lib.runner.project import Project
+
+    root = Project.find().root
+    script = root / "benchmarks" / "run.py"
+    if not script.is_file():
+        raise RunnerError(f"{script} does not exist")
+    done = subprocess.run([sys.executable, str(script), *context.args], cwd=root, check=False)
+    if done.returncode:
+        raise typer.Exit(done.returncode)
+
+
+def _fail(message: str, code: int) -> typer.Exit:
+    console = Console(stderr=True)
+    console.print(f"Error: {message}", markup=False, highlight=False, soft_wrap=True)
+    return typer.Exit(code)
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    """Read NAME=VALUE; a value is JSON where it can be (5, 0.1, true, null), else a string."""
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise ValueError(f"--set needs NAME=VALUE, not {pair!r}")
+        try:
+            settings[name] = json.loads(value)
+        except ValueError:
+            settings[name] = value
+    return settings
+
+
+def _table(explanation: Explanation, top: int) -> Table:
+    """Lay out the strongest words of each class, likeliest class first."""
+    table = Table("class", "probability", "strongest words (+ supports the class)")
+    explained = explanation.explained
+    for index in sorted(
+        range(len(explanation.classes)), key=lambda c: (-explanation.probabilities[c], c)
+    ):
+        words = "not explained by this method"
+        if explained[index]:
+            pairs = explanation.top(top, of=index)
+            words = "  ".join(f"{word} {weight:+.3f}" for word, weight in pairs) or "no words"
+        table.add_row(
+            explanation.classes[index],
+            f"{explanation.probabilities[index]:.3f}",
+            words.replace("[", "\\["),
+            style="bold" if index == explanation.predicted else "",
+        )
+    return table
+
+
+def _page(explanation: Explanation) -> str:
+    """Make a whole HTML page of the heat map, readable in a light and a dark browser."""
+    title = html_escape.escape(
+        f"{explanation.method}: {explanation.classes[explanation.predicted]}"
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{title}</title>\n</head>\n<body>\n{explanation.to_html()}\n</body>\n</html>\n"
+    )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""The experiments of the papers: what the notebooks run, one module for each paper."""

@@ -1,0 +1,163 @@
+"""A run of one paper's notebook: its profile, its data, its black boxes, its records."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from xai_lib import papers
+from xai_lib.data import Dataset, load_dataset
+from xai_lib.models.huggingface import HuggingFaceClassifier
+from xai_lib.models.zoo import load_named
+from xai_lib.report.provenance import provenance
+from xai_lib.report.results import Result, Rows, data_record, save_result
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """One data set with its black box, in the place of one of the paper's.
+
+    Attributes
+    ----------
+    key
+        The paper's setting, such as ``"emotion"``; results are filed under it.
+    profile
+        The numbers of the profile for this setting.
+    device
+        Where the black box runs.
+    data_dir
+        Folder of data sets, or None.
+    """
+
+    key: str
+    profile: Mapping[str, Any]
+    device: str = "auto"
+    data_dir: str | Path | None = None
+
+    @cached_property
+    def test(self) -> Dataset:
+        """The held-out texts."""
+        return load_dataset(self.profile["dataset"], "test", data_dir=self.data_dir)
+
+    @cached_property
+    def classifier(self) -> HuggingFaceClassifier:
+        """The black box, trained on first use."""
+        return load_named(self.profile["black_box"], self.device, data_dir=self.data_dir)
+
+    def data_record(self) -> dict[str, Any]:
+        """Describe the data for a result."""
+        return data_record(self.test, self.profile.get("data_stands_for"))
+
+    def black_box_record(self) -> dict[str, Any]:
+        """Describe the black box for a result."""
+        card = self.classifier.card
+        record = {
+            "name": card["name"],
+            "base": card["base"],
+            "held_out_accuracy": card["accuracy"],
+            "test_size": card["n_test"],
+            "precision": self.classifier.precision,
+        }
+        stands_for = self.profile.get("black_box_stands_for")
+        return record if stands_for is None else {**record, "stands_for": stands_for}
+
+
+@dataclass(eq=False)
+class Study:
+    """A notebook's run.
+
+    Attributes
+    ----------
+    paper, profile
+        Which paper, how large.
+    device, seed, data_dir
+        The notebook's parameters.
+    """
+
+    paper: str
+    profile: str
+    device: str = "auto"
+    seed: int = 0
+    data_dir: str | Path | None = None
+    _started: float = field(default_factory=time.perf_counter)
+    _calls: int = 0
+
+    @cached_property
+    def numbers(self) -> dict[str, Any]:
+        """The profile as written in its YAML file."""
+        return papers.load_profile(self.paper, self.profile)
+
+    @cached_property
+    def settings(self) -> dict[str, Setting]:
+        """The data sets with their black boxes, by the paper's name for them."""
+        shared = {key: value for key, value in self.numbers.items() if key != "settings"}
+        return {
+            key: Setting(key, {**shared, **own}, self.device, self.data_dir)
+            for key, own in self.numbers["settings"].items()
+        }
+
+    def record(
+        self,
+        item: str,
+        rows: Rows,
+        comparisons: Rows = (),
+        settings: Sequence[str] | None = None,
+    ) -> Result:
+        """File the numbers of one figure or table, with data, black boxes and provenance.
+
+        Parameters
+        ----------
+        item
+            The paper's item, such as ``"table-1"``.
+        rows, comparisons
+            See `xai_lib.report.results.Result`.
+        settings
+            Keys of the settings that were used; default all.
+
+        Returns
+        -------
+        Result
+            Its provenance counts seconds and model calls since the last record, so that the
+            records of a notebook add up to its whole cost.
+        """
+        used = [self.settings[key] for key in (settings or self.settings)]
+        calls = sum(one.classifier.calls for one in self.settings.values())
+        now = time.perf_counter()
+        made = provenance(
+            seed=self.seed,
+            seconds=now - self._started,
+            model_calls=calls - self._calls,
+            device=used[0].classifier.device,
+            precision=used[0].classifier.precision,
+        )
+        self._started, self._calls = now, calls
+        return save_result(
+            self.paper,
+            item,
+            rows,
+            comparisons=comparisons,
+            profile=self.profile,
+            data=[one.data_record() for one in used],
+            black_box=[one.black_box_record() for one in used],
+            provenance=made,
+        )
+
+
+def progress(title: str) -> Any:
+    """Return a callback ``(done, all)`` that writes a line with the time left now and then."""
+    start = time.perf_counter()
+    last = [start]
+
+    def report(done: int, every: int) -> None:
+        now = time.perf_counter()
+        if now - last[0] > 15 or done == every:
+            last[0] = now
+            left = (now - start) / max(done, 1) * (every - done)
+            print(f"{title}: {done}/{every}, {left:.0f} s left", file=sys.stderr, flush=True)
+
+    return report

@@ -1,0 +1,63 @@
+"""All methods by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib import import_module
+from typing import Any
+
+from xai_lib.explainers.base import Explainer
+
+# Name of the method -> module and class; a module is imported when its method is first used, so
+# that captum and shap are needed only by those who use them.
+_METHODS = {
+    "lime": ("lime", "Lime"),
+    "lipex": ("lipex", "Lipex"),
+    "kernel_shap": ("kernel_shap", "KernelShap"),
+    "partition_shap": ("partition_shap", "PartitionShap"),
+    "occlusion": ("occlusion", "Occlusion"),
+    "saliency": ("gradients", "Saliency"),
+    "guided_backprop": ("gradients", "GuidedBackprop"),
+    "input_x_gradient": ("gradients", "InputXGradient"),
+    "integrated_gradients": ("gradients", "IntegratedGradients"),
+    "deeplift": ("gradients", "DeepLift"),
+    "random": ("random", "Random"),
+}
+
+
+def methods() -> tuple[str, ...]:
+    """Return the names of all methods."""
+    return tuple(_METHODS)
+
+
+def make_explainer(method: str, **settings: Any) -> Explainer:
+    """Make an explainer from the name of its method and its settings.
+
+    Parameters
+    ----------
+    method
+        A name of `methods`.
+    **settings
+        Fields of the explainer.
+
+    Returns
+    -------
+    Explainer
+
+    Raises
+    ------
+    ValueError
+        If the method or a setting is unknown; lists what is valid.
+    """
+    if method not in _METHODS:
+        raise ValueError(f"Unknown method {method!r}. Valid methods are: {', '.join(_METHODS)}.")
+    module, name = _METHODS[method]
+    kind: type[Explainer] = getattr(import_module(f"xai_lib.explainers.{module}"), name)
+    valid = [field.name for field in dataclasses.fields(kind)]
+    unknown = sorted(set(settings) - set(valid))
+    if unknown:
+        raise ValueError(
+            f"The method {method!r} has no setting {', '.join(map(repr, unknown))}. "
+            f"Valid settings are: {', '.join(valid)}."
+        )
+    return kind(**settings)

@@ -1,0 +1,167 @@
+"""What every explainer shares: settings, timing, and the way to an Explanation."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from xai_lib.explanation import Explanation
+from xai_lib.models.base import Classifier
+from xai_lib.text import GROUPS, TextInstance, check_removal
+
+# Texts whose perturbations are in memory at the same time: enough to fill batches.
+TEXTS_AT_ONCE = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """What a method found out about one instance, before it becomes an `Explanation`.
+
+    Attributes
+    ----------
+    weights
+        (C, F) float64.
+    probabilities
+        (C,) answer of the black box on the whole text.
+    model_calls
+        Inputs sent through the black box for this text.
+    intercept, link
+        The surrogate model, where the method fits one.
+    diagnostics
+        Numbers about the fit.
+    """
+
+    weights: np.ndarray
+    probabilities: np.ndarray
+    model_calls: int
+    intercept: np.ndarray | None = None
+    link: str | None = None
+    diagnostics: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Explainer(ABC):
+    """A method with its settings; a subclass is a frozen dataclass of them."""
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        """Check the settings that several methods share."""
+        removal, group = getattr(self, "removal", None), getattr(self, "group", None)
+        if removal is not None:
+            check_removal(removal)
+        if group is not None and group not in GROUPS:
+            raise ValueError(f"Unknown group {group!r}. Valid groups are: {', '.join(GROUPS)}.")
+
+    @abstractmethod
+    def attribute(
+        self, instances: list[TextInstance], classifier: Classifier, seed: int
+    ) -> list[Attribution]:
+        """Explain instances that have at least one feature each, all in one call."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings as plain data."""
+        return asdict(self)
+
+    def explain(
+        self, texts: Sequence[str], classifier: Classifier, seed: int = 0
+    ) -> list[Explanation]:
+        """Explain texts; what comes out for a text does not depend on the others.
+
+        Parameters
+        ----------
+        texts
+            n strings.
+        classifier
+            The black box.
+        seed
+            Fixes all randomness, together with the text and the settings.
+
+        Returns
+        -------
+        list of Explanation
+            In the order of the texts. A text without words has an explanation with no features.
+            `seconds` is the time of the whole call divided by n.
+
+        Raises
+        ------
+        ValueError
+            If `texts` is one string, or the method needs more of the black box than it offers.
+        """
+        if isinstance(texts, str):
+            raise ValueError("explain takes a list of texts; xai_lib.explain takes one text.")
+        start = time.perf_counter()
+        group = getattr(self, "group", "position")
+        instances = [classifier.instance(text, group) for text in texts]
+        attributions: list[Attribution] = []
+        for i in range(0, len(instances), TEXTS_AT_ONCE):
+            chunk = instances[i : i + TEXTS_AT_ONCE]
+            some = [one for one in chunk if one.n_features]
+            found = iter(self.attribute(some, classifier, seed) if some else [])
+            empty = iter(
+                _without_features([one for one in chunk if not one.n_features], classifier)
+            )
+            attributions += [next(found if one.n_features else empty) for one in chunk]
+        seconds = (time.perf_counter() - start) / max(len(instances), 1)
+        return [
+            self.as_explanation(one, part, classifier, seed, seconds)
+            for one, part in zip(instances, attributions, strict=True)
+        ]
+
+    def as_explanation(
+        self,
+        one: TextInstance,
+        part: Attribution,
+        classifier: Classifier,
+        seed: int = 0,
+        seconds: float = 0.0,
+    ) -> Explanation:
+        """Turn what was found out about an instance into an `Explanation`.
+
+        Parameters
+        ----------
+        one
+            The instance.
+        part
+            What the method found out.
+        classifier
+            The black box.
+        seed, seconds
+            Recorded with the explanation.
+
+        Returns
+        -------
+        Explanation
+        """
+        return Explanation(
+            text=one.text,
+            words=one.features,
+            spans=one.feature_spans,
+            classes=classifier.classes,
+            probabilities=part.probabilities,
+            predicted=int(np.argmax(part.probabilities)),
+            weights=part.weights,
+            method=self.name,
+            seed=seed,
+            model_calls=part.model_calls,
+            seconds=seconds,
+            truncated_words=one.truncated_words,
+            intercept=part.intercept,
+            link=part.link,
+            settings=self.settings(),
+            diagnostics=part.diagnostics or {},
+        )
+
+
+def _without_features(instances: list[TextInstance], classifier: Classifier) -> list[Attribution]:
+    """Ask only for the prediction of texts that have no words."""
+    if not instances:
+        return []
+    answers = classifier.predict_masked(instances, [np.ones((1, 0), dtype=bool)] * len(instances))
+    empty = np.empty((len(classifier.classes), 0))
+    return [Attribution(empty, answer[0], 1) for answer in answers]

@@ -1,0 +1,71 @@
+"""Metrics: one module for each family, pure functions on arrays, intervals with every mean."""
+
+from xai_lib.metrics.agreement import rank_correlation, top_k_overlap
+from xai_lib.metrics.cost import Timing, measure, median_with_interval, peak_memory
+from xai_lib.metrics.distortion import (
+    Distortion,
+    distort_head,
+    distortion_curve,
+    head_probabilities,
+)
+from xai_lib.metrics.faithfulness import Removal, prediction_change, removal_masks, remove_top
+from xai_lib.metrics.fidelity import (
+    clip_to_distribution,
+    hellinger2,
+    reprediction_match,
+    total_variation,
+    tv_at_input,
+)
+from xai_lib.metrics.intervals import (
+    Estimate,
+    bootstrap_interval,
+    mean_with_interval,
+    sd_over_rounds,
+    t_interval,
+    wilson_interval,
+)
+from xai_lib.metrics.significance import (
+    compare_pairs,
+    holm,
+    mcnemar,
+    paired_difference,
+    wilcoxon,
+)
+from xai_lib.metrics.stability import AngleJaccard, angle_jaccard, jaccard, top_k_jaccard
+
+__all__ = [
+    "AngleJaccard",
+    "Distortion",
+    "Estimate",
+    "Removal",
+    "Timing",
+    "angle_jaccard",
+    "bootstrap_interval",
+    "clip_to_distribution",
+    "compare_pairs",
+    "distort_head",
+    "distortion_curve",
+    "head_probabilities",
+    "hellinger2",
+    "holm",
+    "jaccard",
+    "mcnemar",
+    "mean_with_interval",
+    "measure",
+    "median_with_interval",
+    "paired_difference",
+    "peak_memory",
+    "prediction_change",
+    "rank_correlation",
+    "removal_masks",
+    "remove_top",
+    "reprediction_match",
+    "sd_over_rounds",
+    "t_interval",
+    "top_k_jaccard",
+    "top_k_overlap",
+    "total_variation",
+    "tv_at_input",
+    "wilcoxon",
+    "wilson_interval",
+]

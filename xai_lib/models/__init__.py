@@ -1,0 +1,54 @@
+"""Black boxes: any Hugging Face classifier, any function, and a zoo of named ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xai_lib.models.base import Classifier
+from xai_lib.models.function import FunctionClassifier, as_classifier
+
+__all__ = ["Classifier", "FunctionClassifier", "as_classifier", "load_classifier"]
+
+
+def load_classifier(
+    name_or_path: str | Path,
+    device: str = "auto",
+    precision: str = "auto",
+    max_length: int | None = None,
+    data_dir: str | Path | None = None,
+) -> Classifier:
+    """Load a black box by name, from a folder, or from the hub.
+
+    Parameters
+    ----------
+    name_or_path
+        A name of the zoo (trained on first use, then cached), a local Hugging Face folder, or a
+        hub id.
+    device
+        ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``.
+    precision
+        ``"auto"`` (bfloat16 where the device is fast at it and predictions agree), ``"float32"``
+        or ``"bfloat16"``.
+    max_length
+        Token budget of one text; default what the model was trained with.
+    data_dir
+        Folder of data sets, for training a named black box.
+
+    Returns
+    -------
+    Classifier
+
+    Raises
+    ------
+    ValueError
+        If nothing of that name can be loaded; lists the names of the zoo.
+    """
+    from xai_lib.models.huggingface import load_huggingface
+    from xai_lib.models.zoo import ZOO, load_named
+
+    if str(name_or_path) in ZOO:
+        return load_named(str(name_or_path), device, precision, max_length, data_dir)
+    try:
+        return load_huggingface(name_or_path, None, device, precision, max_length)
+    except ValueError as error:
+        raise ValueError(f"{error}\nNames of the zoo are: {', '.join(ZOO)}.") from error

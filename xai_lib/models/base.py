@@ -1,0 +1,190 @@
+"""What a black box must offer, and the part of it that every black box shares."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+
+from xai_lib.masks import distinct
+from xai_lib.text import TextInstance, check_removal, make_instance
+
+
+class Classifier(ABC):
+    """A text classifier that answers for texts with words removed.
+
+    Explainers talk to this class only; they never tokenise, batch or move tensors. A subclass
+    implements `_probabilities_of_texts` and `_probabilities_of_masks`; this class checks what
+    goes in and what comes out, sends equal masks once, and counts.
+
+    Attributes
+    ----------
+    name
+        What the black box is called in results.
+    classes
+        Names of the C classes, in the order of the probabilities.
+    calls
+        Inputs sent through the black box so far.
+    device, precision
+        Where and in which number format it runs.
+    """
+
+    name: str
+    device: str = "cpu"
+    precision: str = "float64"
+
+    def __init__(self, name: str, classes: Sequence[str]) -> None:
+        names = tuple(str(label) for label in classes)
+        if not names:
+            raise ValueError("A classifier needs at least one class, got none.")
+        repeated = sorted({label for label in names if names.count(label) > 1})
+        if repeated:
+            raise ValueError(f"Class names must differ, got {repeated} more than once.")
+        self.name = name
+        self.classes = names
+        self.calls = 0
+
+    @abstractmethod
+    def _probabilities_of_texts(self, texts: list[str]) -> np.ndarray:
+        """Return (n, C) probabilities of n texts and add n to `calls`."""
+
+    @abstractmethod
+    def _probabilities_of_masks(
+        self, instances: list[TextInstance], masks: list[np.ndarray], removal: str
+    ) -> list[np.ndarray]:
+        """Return one (n_i, C) array for each instance and count its distinct inputs."""
+
+    def instance(self, text: str, group: str = "position") -> TextInstance:
+        """Cut a text into the words that the black box reads, and their features.
+
+        Parameters
+        ----------
+        text
+            Any string.
+        group
+            ``"position"`` or ``"type"``, see `xai_lib.text.TextInstance`.
+
+        Returns
+        -------
+        TextInstance
+        """
+        return make_instance(text, group)
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the class probabilities of texts.
+
+        Parameters
+        ----------
+        texts
+            n strings.
+
+        Returns
+        -------
+        (n, C) float64 array
+            Rows sum to 1.
+
+        Raises
+        ------
+        ValueError
+            If a text is not a string, or the black box returns a wrong shape, a value that is
+            not finite, or rows that are not probabilities; the message names the first text.
+        """
+        if isinstance(texts, str):
+            raise ValueError("predict_proba takes a list of texts; put the one text in a list.")
+        texts = list(texts)
+        for text in texts:
+            if not isinstance(text, str):
+                raise ValueError(f"A text must be a string, got {type(text).__name__}.")
+        if not texts:
+            return np.empty((0, len(self.classes)))
+        return self._checked(self._probabilities_of_texts(texts), len(texts), lambda i: texts[i])
+
+    @overload
+    def predict_masked(
+        self, instance: TextInstance, masks: np.ndarray, removal: str = ...
+    ) -> np.ndarray: ...
+
+    @overload
+    def predict_masked(
+        self, instance: Sequence[TextInstance], masks: Sequence[np.ndarray], removal: str = ...
+    ) -> list[np.ndarray]: ...
+
+    def predict_masked(
+        self,
+        instance: TextInstance | Sequence[TextInstance],
+        masks: np.ndarray | Sequence[np.ndarray],
+        removal: str = "drop",
+    ) -> np.ndarray | list[np.ndarray]:
+        """Return the class probabilities of a text with features removed, or of many texts.
+
+        Parameters
+        ----------
+        instance
+            One instance of this classifier, or several.
+        masks
+            (n, F) booleans, true keeps the feature; or one such array for each instance.
+        removal
+            How a word is removed: ``"drop"`` deletes it, ``"mask"`` and ``"pad"`` put the black
+            box's mask or padding token in its place.
+
+        Returns
+        -------
+        (n, C) float64 array, or a list of them
+            In the order of the masks. Equal masks are sent through the black box once; inputs
+            of all instances share batches.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not fit, or for what `predict_proba` raises.
+        """
+        if isinstance(instance, TextInstance):
+            return self.predict_masked([instance], [np.asarray(masks)], removal)[0]
+        check_removal(removal)
+        instances = list(instance)
+        if len(instances) != len(masks):
+            raise ValueError(f"Got {len(instances)} instances but {len(masks)} arrays of masks.")
+        unique, inverse = [], []
+        for one, given in zip(instances, masks, strict=True):
+            mask = np.asarray(given, dtype=bool)
+            if mask.ndim != 2 or mask.shape[1] != one.n_features:
+                raise ValueError(
+                    f"Masks must have shape (n, {one.n_features}) for the text "
+                    f"{one.text[:60]!r}, got {mask.shape}."
+                )
+            rows, index = distinct(mask)
+            unique.append(rows)
+            inverse.append(index)
+        answers = self._probabilities_of_masks(instances, unique, removal)
+        return [
+            self._checked(answer, len(rows), lambda i, one=one, rows=rows: one.render(rows[i]))[
+                index
+            ]
+            for one, rows, index, answer in zip(instances, unique, inverse, answers, strict=True)
+        ]
+
+    def _checked(self, probabilities: object, n: int, text_of: object) -> np.ndarray:
+        """Return (n, C) float64 probabilities, or raise a ValueError that names the text."""
+        array = np.asarray(probabilities, dtype=np.float64)
+        expected = (n, len(self.classes))
+        if array.shape != expected:
+            raise ValueError(
+                f"The black box {self.name!r} returned shape {array.shape}, expected {expected}: "
+                f"one row for each text, one column for each of {list(self.classes)}."
+            )
+        finite = np.isfinite(array).all(axis=1)
+        summed = np.abs(array.sum(axis=1) - 1) <= 1e-3
+        valid = finite & summed & (array >= -1e-6).all(axis=1)
+        if not valid.all():
+            row = int(np.argmin(valid))
+            what = (
+                "a value that is not finite" if not finite[row] else "a row that is no distribution"
+            )
+            raise ValueError(
+                f"The black box {self.name!r} returned {what} for the text "
+                f"{text_of(row)[:80]!r}: {array[row]}. Rows must be finite, not negative "  # type: ignore[operator]
+                "and sum to 1."
+            )
+        return array

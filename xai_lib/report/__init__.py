@@ -1,0 +1,43 @@
+"""From numbers to pages: results with provenance, verdicts, tables and figures."""
+
+from __future__ import annotations
+
+from xai_lib.report.claims import (
+    Verdict,
+    claims_frame,
+    claims_table,
+    fill_verdicts,
+    show_verdicts,
+    verdict_box,
+    verdicts,
+)
+from xai_lib.report.provenance import provenance
+from xai_lib.report.results import (
+    Result,
+    ResultError,
+    data_record,
+    load_result,
+    results_dir,
+    save_result,
+)
+from xai_lib.report.tables import caption, comparisons_table, paper_vs_ours
+
+__all__ = [
+    "Result",
+    "ResultError",
+    "Verdict",
+    "caption",
+    "claims_frame",
+    "claims_table",
+    "comparisons_table",
+    "data_record",
+    "fill_verdicts",
+    "load_result",
+    "paper_vs_ours",
+    "provenance",
+    "results_dir",
+    "save_result",
+    "show_verdicts",
+    "verdict_box",
+    "verdicts",
+]

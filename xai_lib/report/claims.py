@@ -1,0 +1,344 @@
+"""The ledger of claims: each claim with its verdict, as data, as a table, as a box."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xai_lib import papers
+from xai_lib.report import cells, rules
+from xai_lib.report.cells import NOT_TESTABLE, VERDICTS
+from xai_lib.report.html import MUTED, Html, card, muted, table
+from xai_lib.report.results import Result, load_result
+
+# Colour, and a sign that tells the verdicts apart without it. White on each colour reads at
+# 4.5 : 1 or better.
+BADGES = {
+    cells.REPRODUCED: ("#1b6e3c", "✓"),
+    cells.PARTLY: ("#8a5a00", "≈"),
+    cells.NOT_REPRODUCED: ("#a3201f", "✗"),
+    cells.NOT_TESTABLE: ("#5a5f66", "–"),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a claim.
+
+    Attributes
+    ----------
+    claim_id
+        Name of the claim.
+    verdict
+        ``"reproduced"``, ``"partly"``, ``"not reproduced"`` or ``"not testable here"``.
+    effect, low, high, n
+        The number that decided (of the weakest cell), its 95 % interval and sample size; None
+        where nothing was tested.
+    sentence
+        The finding, or why there is none, in words.
+    paper
+        The paper.
+    basis
+        Profile, data and black box of the results read, stand-ins named; empty if none.
+    """
+
+    claim_id: str
+    verdict: str
+    effect: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    sentence: str
+    paper: str
+    basis: str
+
+
+def verdicts(paper: str, folder: str | Path | None = None) -> list[Verdict]:
+    """Judge every claim of a paper by the results at hand.
+
+    Parameters
+    ----------
+    paper
+        Name of the paper.
+    folder
+        Where the results are; :func:`xai_lib.report.results.results_dir` by default.
+
+    Returns
+    -------
+    list of Verdict
+        In the order of :func:`xai_lib.papers.claims`.
+
+    Raises
+    ------
+    ValueError
+        If the paper is unknown.
+    ResultError
+        If a result lacks what a rule reads.
+    """
+    results: dict[str, Result] = {}
+    for item in papers.items(paper):
+        try:
+            results[item.id] = load_result(paper, item.id, folder)
+        except FileNotFoundError:
+            continue
+    return [judge(claim, results) for claim in papers.claims(paper)]
+
+
+def judge(claim: papers.Claim, results: dict[str, Result]) -> Verdict:
+    """Judge one claim.
+
+    Parameters
+    ----------
+    claim
+        The claim.
+    results
+        The results at hand, by item.
+
+    Returns
+    -------
+    Verdict
+    """
+    outcome = rules.decide(results, claim)
+    read = results.get(claim.parameters.get("item", ""))
+    tested = read is not None and outcome.verdict != NOT_TESTABLE
+    return Verdict(
+        claim_id=claim.id,
+        verdict=outcome.verdict,
+        effect=outcome.effect,
+        low=outcome.low,
+        high=outcome.high,
+        n=outcome.n,
+        sentence=outcome.sentence,
+        paper=claim.paper,
+        basis=basis(read) if read is not None and tested else "",
+    )
+
+
+def basis(result: Result) -> str:
+    """Say on what a result rests: profile, data, black boxes, and what they stand in for.
+
+    Parameters
+    ----------
+    result
+        The result.
+
+    Returns
+    -------
+    str
+        Plain text.
+    """
+    parts = [f"profile {result.profile}"]
+    names = [_with_stand_in(entry, entry["name"]) for entry in result.data]
+    parts += list(dict.fromkeys(names))
+    parts += [
+        _with_stand_in(entry, f"{entry['name']} (held-out accuracy {accuracy(entry)})")
+        for entry in result.black_box
+    ]
+    return "; ".join(parts)
+
+
+def accuracy(black_box: dict[str, Any]) -> str:
+    """Write the held-out accuracy of a black box, with its test size."""
+    return f"{black_box['held_out_accuracy']:.3f} on {black_box['test_size']}"
+
+
+def _with_stand_in(entry: dict[str, Any], text: str) -> str:
+    stands_for = entry.get("stands_for")
+    return f"{text}, standing in for {stands_for}" if stands_for else text
+
+
+def claims_frame(
+    names: Iterable[str] | None = None, folder: str | Path | None = None
+) -> pd.DataFrame:
+    """List every claim with its verdict.
+
+    Parameters
+    ----------
+    names
+        The papers; all by default.
+    folder
+        Where the results are.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per claim: ``paper``, ``claim``, ``by``, ``statement``, ``where``, ``criterion``,
+        ``reads``, ``verdict``, ``effect``, ``low``, ``high``, ``n``, ``sentence``, ``basis``.
+    """
+    rows = []
+    for name in papers.papers() if names is None else names:
+        for claim, verdict in zip(papers.claims(name), verdicts(name, folder), strict=True):
+            rows.append(
+                {
+                    "paper": name,
+                    "claim": claim.id,
+                    "by": claim.by,
+                    "statement": claim.statement,
+                    "where": claim.where,
+                    "criterion": claim.criterion,
+                    "reads": ", ".join(claim.reads),
+                    "verdict": verdict.verdict,
+                    "effect": verdict.effect,
+                    "low": verdict.low,
+                    "high": verdict.high,
+                    "n": verdict.n,
+                    "sentence": verdict.sentence,
+                    "basis": verdict.basis,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def claims_table(names: Iterable[str] | None = None, folder: str | Path | None = None) -> Html:
+    """Show every claim with its verdict, the finding, and the rule that decided.
+
+    Parameters
+    ----------
+    names
+        The papers; all by default.
+    folder
+        Where the results are.
+
+    Returns
+    -------
+    Html
+        One card per paper; a notebook shows it, a page can include it.
+    """
+    chosen = list(papers.papers() if names is None else names)
+    return Html("\n".join(_ledger(name, folder) for name in chosen))
+
+
+def _ledger(name: str, folder: str | Path | None) -> str:
+    about = papers.paper(name)
+    found = verdicts(name, folder)
+    rows = []
+    for claim, verdict in zip(papers.claims(name), found, strict=True):
+        added = " " + muted("(a question of this book)") if claim.by == "ours" else ""
+        rows.append(
+            [
+                f"{escape(claim.statement)}{added}<br>{muted(escape(claim.where))}",
+                badge(verdict.verdict),
+                f"{escape(verdict.sentence)}"
+                f'<br><span style="color:{MUTED};font-size:0.9em">Criterion: '
+                f"{escape(claim.criterion)}.</span>",
+            ]
+        )
+    grounds = dict.fromkeys(v.basis for v in found if v.basis)
+    note = " ".join(f"Results from {escape(text)}." for text in grounds)
+    caption = f"{summary(found)} Intervals are 95 %. {note}".strip()
+    content = table(["What is claimed", "Verdict", "What we found"], rows, caption, wrap=True)
+    title = f"{about.short}: {about.title.removeprefix(about.short).lstrip(' –-:')}"
+    heading = f'<div style="font-weight:600;margin-bottom:0.4em">{escape(title)}</div>'
+    return card(heading + content, f"Claims of {about.short} and their verdicts")
+
+
+def summary(found: Sequence[Verdict]) -> str:
+    """Count the verdicts in words.
+
+    Parameters
+    ----------
+    found
+        The verdicts.
+
+    Returns
+    -------
+    str
+        ``"Of 22 claims: 9 reproduced, 3 partly, 2 not reproduced, 8 not testable here."``
+    """
+    counts = Counter(verdict.verdict for verdict in found)
+    parts = [f"{counts[name]} {name}" for name in VERDICTS if counts[name]]
+    return f"Of {len(found)} claims: {', '.join(parts)}." if parts else "No claims."
+
+
+def badge(verdict: str) -> str:
+    """Show a verdict as a coloured label with a sign, so that colour is not needed to read it.
+
+    Parameters
+    ----------
+    verdict
+        One of the four verdicts.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    colour, sign = BADGES[verdict]
+    return (
+        f'<span style="background:{colour};color:#ffffff;border-radius:4px;padding:0.15em 0.5em;'
+        f'white-space:nowrap;font-size:0.95em"><span aria-hidden="true">{sign}</span> '
+        f"{escape(verdict)}</span>"
+    )
+
+
+def verdict_box(paper: str, folder: str | Path | None = None) -> Html:
+    """Sum up what came of a paper's claims, for the head of its notebook.
+
+    Parameters
+    ----------
+    paper
+        Name of the paper.
+    folder
+        Where the results are.
+
+    Returns
+    -------
+    Html
+        One line per claim: verdict, statement, finding.
+    """
+    found = verdicts(paper, folder)
+    lines = []
+    for claim, verdict in zip(papers.claims(paper), found, strict=True):
+        added = f" {muted('(a question of this book)')}" if claim.by == "ours" else ""
+        lines.append(
+            f'<li style="margin:0.55em 0;list-style:none">{badge(verdict.verdict)} '
+            f"{escape(claim.statement)}{added}"
+            f'<br><span style="color:{MUTED};font-size:0.9em">{escape(verdict.sentence)}</span>'
+            "</li>"
+        )
+    grounds = " ".join(
+        f"Results from {escape(text)}."
+        for text in dict.fromkeys(v.basis for v in found if v.basis)
+    )
+    content = (
+        f'<div style="font-weight:600">{escape(summary(found))}</div>'
+        f'<ul style="padding:0;margin:0.4em 0">{"".join(lines)}</ul>'
+        f'<div style="color:{MUTED};font-size:0.9em">{grounds}</div>'
+    )
+    return card(content, f"Verdicts on the claims of {papers.paper(paper).short}")
+
+
+def show_verdicts(paper: str) -> None:
+    """Put the verdict box at the head of a notebook, to be filled by `fill_verdicts` at its end.
+
+    Parameters
+    ----------
+    paper
+        Name of the paper.
+    """
+    _display(card("The verdicts appear here when the notebook has run to its end.", "Verdicts"),
+             paper, update=False)  # fmt: skip
+
+
+def fill_verdicts(paper: str) -> None:
+    """Replace the box that `show_verdicts` made by the verdicts on the results now at hand.
+
+    Parameters
+    ----------
+    paper
+        Name of the paper.
+    """
+    _display(verdict_box(paper), paper, update=True)
+
+
+def _display(box: Html, paper: str, update: bool) -> None:
+    from IPython.display import HTML, display
+
+    # The identity has to be the same in every run, or executed notebooks would differ.
+    display(HTML(box), display_id=f"verdicts-{paper}", update=update)

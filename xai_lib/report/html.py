@@ -1,0 +1,112 @@
+"""Small pieces of HTML: inline styles, no scripts, readable on light and dark pages."""
+
+from __future__ import annotations
+
+from html import escape
+
+# A card of its own colours. A page's theme may put any background behind an output, and with
+# inherited colours the text could meet a background it was not made for.
+CARD = (
+    "background:#ffffff;color:#1a1a1a;border:1px solid #d0d0d0;border-radius:6px;"
+    "padding:0.8em 1em;margin:0.8em 0;max-width:100%;overflow-x:auto;line-height:1.4;"
+)
+MUTED = "#595959"
+RULE = "1px solid #d9d9d9"
+TABLE = "border-collapse:collapse;border:0;margin:0;width:auto;color:#1a1a1a;font-size:0.88em;"
+CELL = (
+    f"padding:0.3em 0.6em;border:0;border-bottom:{RULE};text-align:left;vertical-align:top;"
+    "background:#ffffff;color:#1a1a1a;"
+)
+HEAD = CELL + "font-weight:600;border-bottom:2px solid #8c8c8c;white-space:nowrap;"
+CAPTION = f"caption-side:bottom;text-align:left;color:{MUTED};font-size:0.92em;padding:0.6em 0 0;"
+
+
+class Html(str):
+    """A string of HTML that a notebook shows as such."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+    def __repr__(self) -> str:
+        # A notebook keeps this beside the HTML; the whole string would double every output.
+        return f"<HTML of {len(self)} characters>"
+
+
+def muted(text: str) -> str:
+    """Wrap HTML in a smaller, greyer style.
+
+    Parameters
+    ----------
+    text
+        HTML.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return f'<span style="color:{MUTED};font-size:0.86em;white-space:nowrap">{text}</span>'
+
+
+def table(
+    head: list[str], rows: list[list[str]], caption: str, headers: int = 1, wrap: bool = False
+) -> str:
+    """Write a table.
+
+    Parameters
+    ----------
+    head
+        Column heads, HTML.
+    rows
+        Cells, HTML; one list per row, as long as `head`.
+    caption
+        HTML.
+    headers
+        Number of leading cells of a row that name it.
+    wrap
+        Let long text in the leading cells break over lines.
+
+    Returns
+    -------
+    str
+        HTML; the heads have scopes for screen readers.
+    """
+    lines = [f'<table style="{TABLE}">']
+    if caption:
+        lines.append(f'<caption style="{CAPTION}">{caption}</caption>')
+    lines.append("<thead><tr>")
+    lines += [f'<th scope="col" style="{HEAD}">{text}</th>' for text in head]
+    lines.append("</tr></thead><tbody>")
+    for row in rows:
+        lines.append("<tr>")
+        for i, text in enumerate(row):
+            if i < headers:
+                width = "min-width:14em" if wrap else "white-space:nowrap"
+                lines.append(
+                    f'<th scope="row" style="{CELL}font-weight:500;{width}">{text}</th>'
+                )
+            else:
+                lines.append(f'<td style="{CELL}">{text}</td>')
+        lines.append("</tr>")
+    lines.append("</tbody></table>")
+    return "\n".join(lines)
+
+
+def card(content: str, label: str) -> Html:
+    """Put content on a card.
+
+    Parameters
+    ----------
+    content
+        HTML.
+    label
+        Plain text that tells a screen reader what the card is.
+
+    Returns
+    -------
+    Html
+    """
+    return Html(
+        f'<div role="region" aria-label="{escape(label)}" tabindex="0" style="{CARD}">'
+        f"{content}</div>"
+    )

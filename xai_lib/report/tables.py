@@ -1,0 +1,286 @@
+"""Tables that put the paper's number beside ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from xai_lib import papers
+from xai_lib.report.claims import accuracy
+from xai_lib.report.html import MUTED, Html, card, muted, table
+from xai_lib.report.results import Result
+from xai_lib.report.schema import Row
+from xai_lib.report.style import angle_name, method_name
+
+NOT_PRINTED = "not printed in the paper"
+NOT_RUN = "not run here"
+
+_HEADS = {
+    "setting": "Data",
+    "k": "K",
+    "method": "Method",
+    "n_samples": "Perturbations",
+    "delta": "Within",
+    "sigma": "σ",
+    "series": "Curve",
+    "statistic": "Statistic",
+    "parameter": "Setting",
+    "modality": "Modality",
+    "variant": "Variant",
+    "measure": "Measure",
+}
+
+
+def paper_vs_ours(result: Result) -> Html:
+    """Show a result beside the numbers the paper prints.
+
+    Parameters
+    ----------
+    result
+        The result.
+
+    Returns
+    -------
+    Html
+        Each cell: our number, its 95 % interval, and the paper's number with its spread. Cells
+        that the paper prints and this run lacks are shown too. The caption names profile, data,
+        black boxes with their held-out accuracy, stand-ins, n and device.
+
+    Raises
+    ------
+    ValueError
+        If the rows lack a column that identifies a cell.
+    """
+    item = papers.item(result.paper, result.item)
+    keys = [key for key in item.keys if key in result.columns]
+    if not keys:
+        raise ValueError(
+            f"{result.item} of {result.paper}: rows need the columns {', '.join(item.keys)}"
+        )
+    ours = [row for row in result.rows if not _hidden(row, item)]
+    pairs: list[tuple[Row, Row | None, Row | None]] = []
+    left = list(result.published or ())
+    for row in ours:
+        match = next((p for p in result.published or () if _matches(row, p, keys)), None)
+        if match in left:
+            left.remove(match)
+        pairs.append(({key: row.get(key) for key in keys}, row, match))
+    wanted = {s.id for s in papers.paper(result.paper).settings.values() if s.modality == "image"}
+    modalities = {"image" if row.get("setting") in wanted else "text" for row in ours}
+    for cell in left:
+        # The pictures of a text chapter's table have their own chapter.
+        modality = cell.get("modality", "image" if cell.get("setting") in wanted else "text")
+        if modality in modalities:
+            pairs.append(({key: cell.get(key) for key in keys}, None, cell))
+    pivot = item.pivot if item.pivot in keys else None
+    if pivot is None:
+        content = _long(pairs, keys, item, result)
+    else:
+        content = _wide(pairs, keys, pivot, item, result)
+    return card(content, f"{item_name(item)}: the paper's numbers and ours")
+
+
+def comparisons_table(result: Result, where: Mapping[str, Any] | None = None) -> Html:
+    """Show the paired differences of a result.
+
+    Parameters
+    ----------
+    result
+        The result.
+    where
+        Columns and values that pick the comparisons, for instance ``{"k": "1-5"}``; all by
+        default.
+
+    Returns
+    -------
+    Html
+    """
+    chosen = [
+        row
+        for row in result.comparisons
+        if all(row.get(column) == value for column, value in (where or {}).items())
+    ]
+    item = papers.item(result.paper, result.item)
+    keys = [key for key in item.keys if any(key in row for row in chosen) and key != "method"]
+    digits = max(item.digits, 3)
+    tested = any(row.get("p_holm") is not None for row in chosen)
+    rows = []
+    for row in chosen:
+        pair = f"{method_name(row['first'])} − {method_name(row['second'])}"
+        p = row.get("p_holm")
+        cells = [*(_key(result, key, row.get(key)) for key in keys), escape(pair)]
+        cells.append(f"<b>{row['difference']:+.{digits}f}</b> {_interval(row, digits, True)}")
+        cells.append(str(row["n"]))
+        if tested:
+            cells.append("" if p is None else "&lt; 0.001" if p < 0.001 else f"{p:.3f}")
+        rows.append(cells)
+    head = [*(_HEADS.get(key, key) for key in keys), "Pair", "Difference [95 %]", "n"]
+    if tested:
+        head.append("p (Holm)")
+    content = table(head, rows, caption(result), headers=len(keys) + 1)
+    return card(content, f"{item_name(item)}: paired differences")
+
+
+def caption(result: Result) -> str:
+    """Say what a table or figure rests on.
+
+    Parameters
+    ----------
+    result
+        The result.
+
+    Returns
+    -------
+    str
+        HTML: item and title, quantity, n, profile, data, black boxes with held-out accuracy,
+        what stands in for what, device, commit.
+    """
+    item = papers.item(result.paper, result.item)
+    spread = sorted({row["n"] for row in result.rows if isinstance(row.get("n"), int)})
+    parts = [f"<b>{escape(item_name(item))}.</b> {escape(result.title)}"]
+    if item.quantity:
+        parts[0] += f" ({escape(item.quantity)})"
+    if spread:
+        n = str(spread[0]) if len(spread) == 1 else f"{spread[0]} to {spread[-1]}"
+        parts.append(f"[ ] 95 % interval, n = {n}")
+    if item.kind == "added":
+        parts.append("Not in the paper")
+    elif not item.printed:
+        parts.append("The paper prints no numbers for it")
+    parts.append(f"Profile <i>{escape(result.profile)}</i>")
+    for entry in result.data:
+        split = f" ({escape(str(entry['split']))})" if entry.get("split") else ""
+        text = f"{escape(entry['name'])}{split}, {entry['rows']} rows, {escape(entry['source'])}"
+        parts.append("Data: " + text + _stand_in(entry))
+    for entry in result.black_box:
+        text = f"{escape(entry['name'])}, held-out accuracy {accuracy(entry)}"
+        parts.append("Black box: " + text + _stand_in(entry))
+    source = result.provenance
+    parts.append(f"{escape(str(source['device']))}, commit {escape(str(source['commit'])[:10])}")
+    return ". ".join(parts) + "."
+
+
+def item_name(item: papers.Item) -> str:
+    """Name an item as the paper does: ``"Table 1"``; an addition by its kind."""
+    if item.kind == "added":
+        return "Added by this book"
+    kind, _, number = item.id.partition("-")
+    return f"{kind.capitalize()} {number}"
+
+
+def _stand_in(entry: Row) -> str:
+    stands_for = entry.get("stands_for")
+    return f", <b>standing in for {escape(str(stands_for))}</b>" if stands_for else ""
+
+
+def _hidden(row: Row, item: papers.Item) -> bool:
+    return any(row.get(column) in values for column, values in item.hide.items())
+
+
+def _matches(row: Row, printed: Row, keys: Sequence[str]) -> bool:
+    """A printed cell without a key (such as the data set) stands beside all of ours."""
+    return all(row.get(key) == printed[key] for key in keys if key in printed)
+
+
+def _long(
+    pairs: list[tuple[Row, Row | None, Row | None]],
+    keys: Sequence[str],
+    item: papers.Item,
+    result: Result,
+) -> str:
+    rows = []
+    for place, ours, printed in pairs:
+        cells = [_key(result, key, place[key]) for key in keys]
+        cells.append(_ours(ours, item))
+        cells.append(_paper(printed, item))
+        if any("n" in row for row in result.rows):
+            cells.append(str(ours.get("n", "")) if ours else "")
+        rows.append(cells)
+    head = [*(_HEADS.get(key, key) for key in keys), "Ours", "Paper"]
+    if any("n" in row for row in result.rows):
+        head.append("n")
+    return table(head, rows, caption(result), headers=len(keys))
+
+
+def _wide(
+    pairs: list[tuple[Row, Row | None, Row | None]],
+    keys: Sequence[str],
+    pivot: str,
+    item: papers.Item,
+    result: Result,
+) -> str:
+    index = [key for key in keys if key != pivot]
+    columns = list(dict.fromkeys(place[pivot] for place, _, _ in pairs))
+    lines: dict[tuple[Any, ...], dict[Any, tuple[Row | None, Row | None]]] = {}
+    for place, ours, printed in pairs:
+        line = lines.setdefault(tuple(place[key] for key in index), {})
+        line[place[pivot]] = (ours, printed)
+    # Without printed numbers one column says so; otherwise each cell carries the paper's.
+    printed_any = any(p is not None for _, _, p in pairs)
+    rows = []
+    for place_key, line in lines.items():
+        cells = [_key(result, key, value) for key, value in zip(index, place_key, strict=True)]
+        for column in columns:
+            ours, printed = line.get(column, (None, None))
+            text = _ours(ours, item, "<br>") if column in line else ""
+            if printed_any and column in line:
+                text += f"<br>{muted('paper: ' + _paper(printed, item, short=True))}"
+            cells.append(text)
+        if not printed_any:
+            cells.append(muted(NOT_PRINTED))
+        rows.append(cells)
+    head = [_HEADS.get(key, key) for key in index]
+    head += [_key(result, pivot, column, head=True) for column in columns]
+    if not printed_any:
+        head.append("Paper")
+    return table(head, rows, caption(result), headers=len(index))
+
+
+def _key(result: Result, key: str, value: Any, head: bool = False) -> str:
+    if value is None:
+        return ""
+    if key == "setting":
+        return escape(papers.paper(result.paper).setting_name(str(value)))
+    if key in ("method", "series"):
+        return escape(method_name(str(value)))
+    if key == "k" and head:
+        return f"K = {escape(str(value))}"
+    if key == "delta":
+        return escape(angle_name(str(value)))
+    if isinstance(value, float):
+        return f"{value:g}"
+    return escape(str(value).replace("_", " "))
+
+
+def _number(value: Any, digits: int) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return escape(str(value))
+    return f"{value:.{digits}f}"
+
+
+def _interval(row: Row, digits: int, sign: bool = False) -> str:
+    if row.get("low") is None or row.get("high") is None:
+        return ""
+    form = f"{'+' if sign else ''}.{digits}f"
+    return muted(f"[{row['low']:{form}}, {row['high']:{form}}]")
+
+
+def _ours(row: Row | None, item: papers.Item, separator: str = " ") -> str:
+    if row is None:
+        return muted(NOT_RUN)
+    value = row.get(item.value)
+    if value is None:
+        return muted("undefined")
+    # A setting is shown as it is; a measured number with its decimals.
+    text = escape(str(value)) if item.value != "mean" else _number(value, item.digits)
+    interval = _interval(row, item.digits)
+    return f"<b>{text}</b>{separator}{interval}" if interval else f"<b>{text}</b>"
+
+
+def _paper(row: Row | None, item: papers.Item, short: bool = False) -> str:
+    if row is None:
+        return "–" if short else f'<span style="color:{MUTED}">{NOT_PRINTED}</span>'
+    value = row[item.value]
+    text = escape(str(value)) if item.value != "mean" else _number(value, item.digits)
+    return text if row.get("sd") is None else f"{text} ± {_number(row['sd'], item.digits)}"

@@ -1,0 +1,163 @@
+"""The parts of pages that are computed: what was run (status) and what holds (claims).
+
+They are written to `book/generated/` of a book tree; the pages include them, so that prose and
+numbers never share a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from xai_lib.runner.progress import duration
+from xai_lib.runner.project import PAGE_OF, BookTree
+from xai_lib.runner.records import RunRecord
+
+Row = dict[str, Any]
+
+
+def write_generated(tree: BookTree, names: list[str]) -> None:
+    """Write `status.md` and `claims.md` for the notebooks of a tree.
+
+    Parameters
+    ----------
+    tree : BookTree
+        The book; its results and run records are read.
+    names : list of str
+        Notebooks in the table of contents.
+    """
+    tree.generated.mkdir(parents=True, exist_ok=True)
+    (tree.generated / "status.md").write_text(status_markdown(tree, names), "utf-8")
+    (tree.generated / "claims.md").write_text(claims_markdown(tree), "utf-8")
+
+
+def status_markdown(tree: BookTree, names: list[str]) -> str:
+    """Return, for each notebook: profile, data, black boxes, device, time, commit, versions.
+
+    Parameters
+    ----------
+    tree : BookTree
+        The book.
+    names : list of str
+        Notebooks in the table of contents.
+
+    Returns
+    -------
+    str
+        MyST Markdown with one section per notebook.
+    """
+    lines: list[str] = []
+    for name in names:
+        page = PAGE_OF.get(name, f"book/papers/{name}.ipynb")
+        lines += [f"## Notebook {name}", "", f"[Open the page]({_from_pages(page)}).", ""]
+        record = RunRecord.load(tree.run_record(name))
+        if record is None:
+            lines += ["It has not been executed yet.", ""]
+            continue
+        results = load_results(tree.results / name)
+        lines += _table(["", ""], _facts(record, results))
+        data = _distinct(row for result in results for row in result["data"])
+        lines += _section("Data", ["name", "split", "rows", "source", "stands for"], data)
+        boxes = _distinct(row for result in results for row in result["black_box"])
+        header = ["name", "held-out accuracy", "test size", "data", "stands for"]
+        lines += _section("Black boxes", header, boxes)
+    return "\n".join(lines) + "\n"
+
+
+def claims_markdown(tree: BookTree) -> str:
+    """Return the table of all claims with their verdicts.
+
+    Parameters
+    ----------
+    tree : BookTree
+        The book; its results decide.
+
+    Returns
+    -------
+    str
+        MyST Markdown.
+    """
+    from xai_lib.report.claims import claims_table
+
+    return str(claims_table(tree.results)) + "\n"
+
+
+def load_results(folder: Path) -> list[Row]:
+    """Read the result files of one paper, in the order of their names.
+
+    Parameters
+    ----------
+    folder : Path
+        `book/results/<paper>`; need not exist.
+
+    Returns
+    -------
+    list of dict
+        The files' content.
+    """
+    return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
+
+
+def _facts(record: RunRecord, results: list[Row]) -> list[list[str]]:
+    slow = sorted(enumerate(record.cells, start=1), key=lambda pair: -pair[1])[:3]
+    calls = sum(int(result["provenance"]["model_calls"]) for result in results)
+    commit = record.commit[:12] + ("-dirty" if record.commit.endswith("-dirty") else "")
+    facts = [
+        ["profile", record.profile],
+        ["started (UTC)", record.started.replace("T", " ").rstrip("Z")],
+        ["time", duration(record.seconds)],
+        ["slowest cells", ", ".join(f"number {n}: {duration(s)}" for n, s in slow if s >= 0.05)],
+        ["device", f"{record.device}, {record.threads} threads"],
+        ["seed", str(record.parameters.get("seed", ""))],
+        ["commit", f"`{commit}`"],
+        ["versions", ", ".join(f"{name} {v}" for name, v in record.versions.items())],
+    ]
+    if results:
+        facts.insert(4, ["model calls", f"{calls:,}"])
+    return [[name, value] for name, value in facts if value]
+
+
+def _section(title: str, header: list[str], rows: list[Row]) -> list[str]:
+    if not rows:
+        return []
+    used = [h for h in header if any(row.get(_field(h)) not in (None, "") for row in rows)]
+    cells = [[_cell(row.get(_field(h))) for h in used] for row in rows]
+    return [f"**{title}**", "", *_table(used, cells)]
+
+
+def _field(header: str) -> str:
+    return header.replace(" ", "_").replace("-", "_")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return "; ".join(_cell(entry) for entry in value)
+    return str(value)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> list[str]:
+    def line(cells: list[str]) -> str:
+        safe = (cell.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;") for cell in cells)
+        return "| " + " | ".join(safe) + " |"
+
+    return [line(header), "|" + " --- |" * len(header), *map(line, rows), ""]
+
+
+def _distinct(rows: Iterable[Row]) -> list[Row]:
+    found: dict[str, Row] = {}
+    for row in rows:
+        found.setdefault(json.dumps(row, sort_keys=True), row)
+    return list(found.values())
+
+
+def _from_pages(page: str) -> str:
+    """Link to a page as seen from `book/`, where the pages that include the parts lie."""
+    return page.removeprefix("book/")

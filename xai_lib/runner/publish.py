@@ -1,0 +1,86 @@
+"""Bring executed notebooks into the committed book, and their prose up to date."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from xai_lib.runner.errors import RunnerError
+from xai_lib.runner.project import BookTree, Project
+from xai_lib.runner.weave import weave_file
+
+
+def publish_notebooks(project: Project, names: list[str] | tuple[str, ...], profile: str) -> list[Path]:
+    """Copy executed notebooks, results and run records of a profile into the committed book.
+
+    Parameters
+    ----------
+    project : Project
+        The repository.
+    names : sequence of str
+        Notebooks; none means all.
+    profile : str
+        Profile they were run with.
+
+    Returns
+    -------
+    list of Path
+        The notebooks written.
+
+    Raises
+    ------
+    RunnerError
+        If a notebook has not been run with that profile.
+    """
+    staged, target = project.staged(profile), project.published
+    chosen = project.select(names)
+    for name in chosen:
+        if not staged.notebook(name).is_file():
+            raise RunnerError(
+                f"{name} has not been run with profile {profile}: xai-lib run {name} "
+                f"--profile {profile}"
+            )
+    written = []
+    for name in chosen:
+        for get in (BookTree.notebook, BookTree.run_record):
+            destination = get(target, name)
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(get(staged, name), destination)
+        if (staged.results / name).is_dir():
+            shutil.rmtree(target.results / name, ignore_errors=True)
+            shutil.copytree(staged.results / name, target.results / name)
+        written.append(target.notebook(name))
+    return written
+
+
+def refresh_prose(
+    project: Project, tree: BookTree, names: list[str] | tuple[str, ...] = ()
+) -> list[Path]:
+    """Bring the prose of executed notebooks up to date with their sources, without executing.
+
+    Parameters
+    ----------
+    project : Project
+        The repository.
+    tree : BookTree
+        The book to change.
+    names : sequence of str
+        Notebooks; none means all that `tree` holds.
+
+    Returns
+    -------
+    list of Path
+        The notebooks written.
+
+    Raises
+    ------
+    ValueError
+        If the code of a notebook has changed since it was executed.
+    """
+    written = []
+    for name in project.select(names):
+        path = tree.notebook(name)
+        if path.is_file():
+            weave_file(project.sources()[name], path, path)
+            written.append(path)
+    return written
