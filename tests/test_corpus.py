@@ -144,11 +144,12 @@ def test_sequence(tmp_path):
 def test_reading_is_lazy(tmp_path, monkeypatch):
     folder = run(tmp_path).folder
     reads = []
-    monkeypatch.setattr(
-        CorpusExplanations,
-        "part_path",
-        lambda self, part: reads.append(part) or folder / f"part-{part:05d}.jsonl",
-    )
+
+    def part_path(self, part):
+        reads.append(part)
+        return folder / f"part-{part:05d}.jsonl"
+
+    monkeypatch.setattr(CorpusExplanations, "part_path", part_path)
     corpus = CorpusExplanations(folder)
     assert reads == []
     assert [corpus[4].text, corpus[5].text] == TEXTS[4:6]
@@ -271,7 +272,7 @@ def test_parts_that_another_process_writes_meanwhile_are_not_done_again(tmp_path
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda raw: b"",
+        lambda raw: raw[:0],
         lambda raw: raw[:-1],
         lambda raw: raw[: len(raw) // 2],
         lambda raw: raw + b"\n",
@@ -308,7 +309,7 @@ def test_a_damaged_part_is_noticed_and_done_again(tmp_path, whole, damage):
         ({"seed": 6}, "something else: seed is 5 there and 6 here. Choose another folder"),
         ({"chunk_size": 3}, "chunk_size is 2 there and 3 here"),
         ({"texts": [*TEXTS[:-1], "y"]}, "else: texts_sha256 is '[0-9a-f]{64}' there and '[0-9a-f]"),
-        ({"texts": TEXTS[:-1]}, "texts_sha256 is .*; n is 7 there and 6 here"),
+        ({"texts": TEXTS[:-1]}, "n is 7 there and 6 here; texts_sha256 is .* there and .* here"),
         ({"texts": ["good", " film", *TEXTS[1:]]}, "n is 7 there and 8 here"),
         (
             {"explainer": FakeExplainer(n_samples=9)},
@@ -342,7 +343,7 @@ def test_moved_boundaries_between_texts_change_the_digest(tmp_path):
 
 
 def test_manifests_that_are_no_manifests(tmp_path):
-    with pytest.raises(ValueError, match="holds no explanations: there is no manifest.json"):
+    with pytest.raises(ValueError, match="holds no explanations: there is no manifest"):
         CorpusExplanations(tmp_path)
     path = tmp_path / "manifest.json"
     for content, message in (("{", "not JSON"), ("[]", "version 1"), ('{"n": 1}', "version 1")):

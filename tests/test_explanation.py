@@ -10,7 +10,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -272,6 +272,7 @@ def bits(array):
     return [value.hex() for value in np.ravel(array).tolist()]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(explanations())
 def test_json_round_trip_loses_nothing(explanation):
     line = explanation.to_json()

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from hypothesis import example as case
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xai_lib.explanation import Explanation
@@ -135,6 +135,7 @@ def check_page(html):
     for element in page.elements:
         assert set(element["attributes"]) <= {
             "class", "translate", "role", "aria-label", "aria-hidden", "title", "dir", "scope",
+            "tabindex",
         }  # fmt: skip
         for value in element["style"].values():
             assert "url(" not in value
@@ -197,6 +198,7 @@ def test_tint_by_hand():
     assert tint(1.5, 3) == f"#{177:02x}{214:02x}{242:02x}"
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.floats(-1, 1))
 @case(1.0)
 @case(-1.0)
@@ -241,10 +243,10 @@ def test_matrix_is_capped_and_says_so():
     explanation = explain(text, classes, weights)  # c14 is the most probable, c0 the least
     page = check_page(to_html(explanation, of="c0", max_classes=3))
     rows = page.table()
-    assert rows[0] == ["", *(f"w{i}" for i in range(19, 7, -1))]
+    assert rows[0] == ["", *(f"w{i}" for i in range(19, 9, -1))]
     assert [row[0] for row in rows[1:]] == ["c14", "c13", "c0"]
     shown = page.elements[0]["text"]
-    assert "the 12 of 20 words with the largest" in shown
+    assert "the 10 of 20 words with the largest" in shown
     assert "Rows: 3 of 15 classes." in shown
     assert "+ 9 more" in shown  # 6 bars of 15
     with pytest.raises(ValueError, match="max_classes must be at least 1"):
@@ -255,7 +257,9 @@ def test_matrix_is_capped_and_says_so():
 
 def test_probabilities_are_in_the_header():
     html = to_html(explain(probabilities=[0.25, 0.7, 0.05], predicted=1))
-    assert Page(html).elements[0]["text"].startswith("joy0.70sadness0.25fear0.05lime · 100 model")
+    shown = Page(html).elements[0]["text"]
+    assert shown.startswith("joy0.70sadness0.25fear0.05i was")
+    assert "lime · 100 model calls · 0.25 s" in shown
     assert "width:70.0%" in html
 
 
@@ -358,6 +362,7 @@ def test_unprintable_characters_are_shown():
     assert page.panels()[0]["text"] == "a␀b␌c\ufffd\ufffd d\ne\nf"
 
 
+@settings(deadline=None)
 @given(
     st.text(
         st.characters(exclude_categories=["Cs", "Cc", "Cn"]) | st.sampled_from("\n\t<&'\"")
@@ -378,19 +383,19 @@ def test_comparison_scales_each_method_by_itself():
     blind = explain("so sad", ("x", "y"), [[9.0, 9], [math.nan] * 2], method="blind")
     page = check_page(compare_html([lime, shap, blind]))
     assert page.table() == [
-        ["method", "largest", "weights for y"],
-        ["lime", "0.50", "so sad"],
-        ["shap", "20.0", "so sad"],
-        ["blind", "–", "so sad"],
+        ["method, largest", "weights for y"],
+        ["lime±0.50", "so sad"],
+        ["shap±20.0", "so sad"],
+        ["blind–", "so sad"],
     ]
     assert [colour for _, _, colour in page.words()] == [
         tint(1, 1), tint(-1, 2), tint(1, 2), tint(1, 1),
     ]  # fmt: skip
-    assert "each method is scaled to its own largest absolute weight" in page.elements[0]["text"]
+    assert "Each method is scaled to its own largest absolute weight" in page.elements[0]["text"]
     assert page.elements[0]["attributes"]["aria-label"] == (
         "3 explanations of one text for class y"
     )
-    assert check_page(compare_html([lime], of="x")).table()[1][1] == "9.00"
+    assert check_page(compare_html([lime], of="x")).table()[1][0] == "lime±9.00"
 
 
 def test_comparison_errors():

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, overload
 from xai_lib.explanation import Explanation, class_columns
 from xai_lib.lossless import decode, encode, plain
 from xai_lib.models.base import Classifier
+from xai_lib.text import Span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,7 +191,11 @@ class CorpusExplanations(Sequence[Explanation]):
         import pandas as pd
 
         classes = self.manifest["classes"]
-        sizes, predicted, words, first, weights = [], [], [], [], [np.empty((0, len(classes)))]
+        sizes: list[int] = []
+        predicted: list[str] = []
+        words: list[str] = []
+        first: list[Span] = []
+        weights = [np.empty((0, len(classes)))]
         for one in self:
             sizes.append(one.n_features)
             predicted.append(one.classes[one.predicted])
@@ -295,12 +300,11 @@ def _claim(folder: Path, manifest: dict[str, Any]) -> None:
             raise ValueError(f"{folder} holds parts but no {MANIFEST}; choose another folder.")
         content = json.dumps(encode(manifest), indent=2, allow_nan=False).encode() + b"\n"
         _replace(path, content, exclusive=True)
-    found = _read_manifest(folder)
+    there, here = (_flat(one) for one in (_read_manifest(folder), manifest))
     differing = [
-        f"{key} is {_short(found.get(key))} there and {_short(manifest.get(key))} here"
-        for key in dict.fromkeys([*manifest, *found])
-        # as JSON, because NaN equals NaN there
-        if json.dumps(encode(found.get(key))) != json.dumps(encode(manifest.get(key)))
+        f"{key} is {_short(there, key)} there and {_short(here, key)} here"
+        for key in {**here, **there}
+        if _as_json(there, key) != _as_json(here, key)
     ]
     if differing:
         raise ValueError(
@@ -319,12 +323,25 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is damaged: it is not JSON. Choose another folder.") from None
     if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
         raise ValueError(f"{path} is not a manifest of format version {FORMAT_VERSION}.")
+    lacking = {"n", "chunk_size", "method", "settings", "classes"} - set(manifest)
+    if lacking:
+        raise ValueError(f"{path} is damaged: it lacks {', '.join(sorted(lacking))}.")
     decoded: dict[str, Any] = decode(manifest)
     return decoded
 
 
-def _short(value: Any) -> str:
-    written = repr(value)
+def _flat(manifest: dict[str, Any]) -> dict[str, Any]:
+    settings = {f"settings.{key}": value for key, value in manifest["settings"].items()}
+    return {key: value for key, value in manifest.items() if key != "settings"} | settings
+
+
+def _as_json(manifest: dict[str, Any], key: str) -> str:
+    """Write a value so that NaN equals NaN, and a missing key nothing else."""
+    return json.dumps(encode(manifest[key])) if key in manifest else ""
+
+
+def _short(manifest: dict[str, Any], key: str) -> str:
+    written = repr(manifest[key]) if key in manifest else "nothing"
     return written if len(written) <= 80 else written[:77] + "..."
 
 

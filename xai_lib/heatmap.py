@@ -26,7 +26,7 @@ AGAINST = "#f7a24f"
 UNDERLINE_FOR = "#0a4f8a"
 UNDERLINE_AGAINST = "#8f4700"
 
-MAX_COLUMNS = 12
+MAX_COLUMNS = 10
 MAX_BARS = 6
 
 # The class keeps MathJax away: "$5 or $6" in a text is not a formula.
@@ -43,7 +43,7 @@ _PANEL = (
 _ROW = "display:flex;flex-wrap:wrap;align-items:center;gap:.2rem .55rem;margin:.4rem 0"
 _NUMBER = "font-variant-numeric:tabular-nums"
 _SMALL = "font-size:.8rem"
-_CELL = f"padding:.16rem .45rem;border:2px solid {PAPER};{_NUMBER}"
+_CELL = f"padding:.16rem .3rem;border:2px solid {PAPER};{_NUMBER}"
 _CLIP = "max-width:8.5rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap"
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -108,7 +108,7 @@ def compare_html(explanations: Sequence[Explanation], of: int | str | None = Non
     """Draw what several methods say about one text, one below the other.
 
     Weights of different methods have different units, so each method has its own scale: its
-    largest absolute weight for the class, which the second column prints.
+    largest absolute weight for the class, which is printed below its name.
 
     Parameters
     ----------
@@ -140,26 +140,25 @@ def compare_html(explanations: Sequence[Explanation], of: int | str | None = Non
     plain = "border:0;background:transparent;color:inherit;text-align:left;vertical-align:top"
     head = f"{plain};{_SMALL};font-weight:600;padding:.1rem .6rem .1rem 0"
     heading = (
-        f'<tr style="background:transparent"><th scope="col" style="{head}">method</th>'
-        f'<th scope="col" style="{head};text-align:right">largest</th>'
+        f'<tr style="background:transparent"><th scope="col" style="{head}">method, largest</th>'
         f'<th scope="col" style="{head}">weights for {_bdi(first.classes[shown])}</th></tr>'
     )
     rows = [heading]
     for one in explanations:
         scale = _scale(one.weights[shown])
-        largest = _signed(scale, scale).lstrip("+") if one.explained[shown] else "–"
+        largest = "±" + _signed(scale, scale).lstrip("+") if one.explained[shown] else "–"
         rows.append(
             f'<tr style="background:transparent"><th scope="row" style="{plain};font-weight:600;'
-            f'padding:.55rem .6rem .2rem 0;white-space:nowrap">{_clean(one.method)}</th>'
-            f'<td style="{plain};text-align:right;padding:.55rem .6rem .2rem 0;{_NUMBER}">'
-            f"{largest}</td>"
+            f'line-height:1.4;padding:.5rem .6rem .2rem 0;white-space:nowrap">{_clean(one.method)}'
+            f'<span style="display:block;font-weight:400;{_SMALL};{_NUMBER}">{largest}</span></th>'
             f'<td style="{plain};padding:.15rem 0;width:100%;white-space:normal">'
             f'<div dir="auto" style="{_PANEL}">{_text(one, shown, scale)}</div></td></tr>'
         )
     legend = (
         f'<div style="{_ROW};{_SMALL}"><span>against</span>{_bar()}<span>for '
-        f"{_bdi(first.classes[shown])}</span><span>· each method is scaled to its own largest "
-        "absolute weight, the number beside it</span></div>"
+        f"{_bdi(first.classes[shown])}</span></div>"
+        f'<div style="{_SMALL};margin:.2rem 0">Each method is scaled to its own largest absolute '
+        "weight, the number below its name.</div>"
     )
     content = (
         f'<table style="border-collapse:collapse;border:0;width:100%;margin:0;color:inherit">'
@@ -214,12 +213,7 @@ def _header(explanation: Explanation) -> str:
         )
     if len(order) > MAX_BARS:
         chips.append(f'<span style="{_SMALL}">+ {len(order) - MAX_BARS} more</span>')
-    calls = f"{explanation.model_calls} model call{'' if explanation.model_calls == 1 else 's'}"
-    return (
-        f'<div style="{_ROW};gap:.3rem .9rem">{"".join(chips)}'
-        f'<span style="{_SMALL};margin-left:auto">{_bdi(explanation.method)} · {calls} · '
-        f"{_duration(explanation.seconds)}</span></div>"
-    )
+    return f'<div style="{_ROW};gap:.3rem .9rem">{"".join(chips)}</div>'
 
 
 def _text(explanation: Explanation, shown: int, scale: float) -> str:
@@ -258,13 +252,17 @@ def _text(explanation: Explanation, shown: int, scale: float) -> str:
 
 
 def _legend(explanation: Explanation, shown: int, scale: float) -> str:
-    if not scale or not explanation.explained[shown]:
-        return ""
-    name = _bdi(explanation.classes[shown])
+    key = ""
+    if scale and explanation.explained[shown]:
+        name = _bdi(explanation.classes[shown])
+        key = (
+            f'<span>against {name}</span><span style="{_NUMBER}">{_signed(-scale, scale)}</span>'
+            f'{_bar()}<span style="{_NUMBER}">{_signed(scale, scale)}</span><span>for {name}</span>'
+        )
+    calls = f"{explanation.model_calls} model call{'' if explanation.model_calls == 1 else 's'}"
     return (
-        f'<div style="{_ROW};{_SMALL}"><span>against {name}</span>'
-        f'<span style="{_NUMBER}">{_signed(-scale, scale)}</span>{_bar()}'
-        f'<span style="{_NUMBER}">{_signed(scale, scale)}</span><span>for {name}</span></div>'
+        f'<div style="{_ROW};{_SMALL}">{key}<span style="margin-left:auto">'
+        f"{_bdi(explanation.method)} · {calls} · {_duration(explanation.seconds)}</span></div>"
     )
 
 
@@ -333,7 +331,8 @@ def _matrix(
     if len(rows) < len(order):
         notes.append(f"Rows: {len(rows)} of {len(order)} classes.")
     table = (
-        '<div style="overflow-x:auto"><table style="border-collapse:separate;border-spacing:0;'
+        '<div role="region" aria-label="weights of classes and words" tabindex="0" '
+        'style="overflow-x:auto"><table style="border-collapse:separate;border-spacing:0;'
         f'border:0;width:auto;margin:.3rem 0;color:inherit;{_SMALL};line-height:1.3">'
         f"{''.join(html)}</table></div>"
     )

@@ -205,11 +205,24 @@ class Neighbourhood:
         return len(self.masks)
 
     def head(self, n_samples: int) -> Neighbourhood:
-        """Return what a draw of the first `n_samples` perturbations would have given."""
+        """Return what a draw of the first `n_samples` perturbations would have given.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer draws, or all masks were enumerated and are more than `n_samples`.
+        """
         if self.draws is None:
+            if len(self.masks) > n_samples:
+                raise ValueError(
+                    f"All {len(self.masks)} masks were enumerated, which a budget of {n_samples} "
+                    "does not allow; give the smallest budget as enumerate_up_to."
+                )
             counts = self.counts * (n_samples - 1) / max(self.counts[1:].sum(), 1e-300)
             counts[0] = 1.0
             return Neighbourhood(self.masks, counts, self.probabilities)
+        if n_samples > len(self.draws):
+            raise ValueError(f"There are {len(self.draws)} draws, fewer than {n_samples}.")
         draws = self.draws[:n_samples]
         rows = int(draws.max()) + 1
         counts = np.bincount(draws, minlength=rows).astype(float)
@@ -267,7 +280,9 @@ def neighbourhoods(
     check_budget(n_samples)
     check_sampler(sampler)
     small = n_samples if enumerate_up_to is None else min(enumerate_up_to, n_samples)
-    masks, counts, draws = [], [], []
+    masks: list[np.ndarray] = []
+    counts: list[np.ndarray] = []
+    draws: list[np.ndarray | None] = []
     for one in instances:
         if 2**one.n_features <= small:
             rows, weights = all_masks(one.n_features, n_samples)

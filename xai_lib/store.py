@@ -61,8 +61,8 @@ def stored_neighbourhoods(
             fresh = neighbourhoods(
                 asked, classifier, n_samples, seed, sampler, removal, enumerate_up_to
             )
-            for (_, path), near in zip(missing, fresh, strict=True):
-                _write(path, near)
+            for (_, path), answered in zip(missing, fresh, strict=True):
+                _write(path, answered)
                 known[path] = _read(path)
         found += [near for _, path in chunk if (near := known[path]) is not None]
         if progress is not None:

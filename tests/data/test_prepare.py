@@ -46,7 +46,7 @@ def test_newsgroups_stripped_and_whole(make_folder):
     assert stripped.notes == (
         "changes: none",
         "Then headers, quotes and footers removed as scikit-learn does it.",
-        "1 messages of which nothing is left left out.",
+        "Left out: 1 messages of which nothing is left.",
     )
     whole = load_dataset("newsgroups20_full", "train", folder)
     assert (whole.texts, whole.dropped) == ((MESSAGES[0], MESSAGES[4]), 0)
@@ -87,5 +87,5 @@ def test_repeats_are_dropped_and_counted():
     rows = Rows(["a", "b", "a", "a"], [0, 1, 0, 1], ("x", "y"), {"id": [1, 2, 3, 4]})
     kept = rows.drop_repeats()
     assert (kept.texts, kept.labels, kept.extra) == (["a", "b"], [0, 1], {"id": [1, 2]})
-    assert (kept.dropped, kept.notes) == (2, ["2 rows that repeat an earlier text left out."])
+    assert (kept.dropped, kept.notes) == (2, ["Left out: 2 rows that repeat an earlier text."])
     assert kept.drop_repeats() is kept

@@ -90,21 +90,20 @@ def test_two_at_the_same_time(monkeypatch):
     assert leftovers() == [WHEEL.filename]
 
 
-def test_pip_reads_its_own_configuration(make_wheel, monkeypatch):
+def test_pip_reads_its_own_configuration(real_pip, make_wheel):
     file = make_wheel("pack-1.0-py3-none-any.whl", {"pack/data.txt": b"x"})
-    monkeypatch.setenv("PIP_FIND_LINKS", str(file.parent))
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    fetched = fetch_wheel(Wheel("pack", "1.0", file.name, digest))
+    fetched = fetch_wheel(Wheel("pack", "1.0", file.name, file_hash(file)))
     assert fetched.read_bytes() == file.read_bytes()
+    assert leftovers() == [file.name]
 
 
-def test_pip_that_finds_nothing_gives_the_reason():
+def test_pip_that_finds_nothing_gives_the_reason(real_pip):
     with pytest.raises(SourceUnavailable, match="pip download failed: ERROR: No matching"):
         fetch_wheel(WHEEL)
     assert leftovers() == []
 
 
-def test_python_without_pip(monkeypatch, tmp_path):
+def test_python_without_pip(real_pip, monkeypatch, tmp_path):
     monkeypatch.setattr(wheels.sys, "executable", str(tmp_path / "no-python"))
     with pytest.raises(SourceUnavailable, match=r"pip download failed: .*no-python"):
         fetch_wheel(WHEEL)

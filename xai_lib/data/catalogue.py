@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xai_lib.data.dataset import Dataset
+from xai_lib.data.hub import HubTable
 from xai_lib.data.planted import POLARITY_CUES, planted_pairs, planted_texts
-from xai_lib.data.sources import HubTable, OrangeTable, TextFolders
+from xai_lib.data.sources import OrangeTable, TextFolders
 from xai_lib.data.wheels import Wheel
 
 Source = OrangeTable | TextFolders | HubTable

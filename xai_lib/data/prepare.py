@@ -66,7 +66,7 @@ class Rows:
             return self
         kept = self.keep(flags)
         kept.dropped += missing
-        kept.notes.append(f"{missing} {why} left out.")
+        kept.notes.append(f"Left out: {missing} {why}.")
         return kept
 
     def drop_repeats(self) -> Rows:

@@ -30,6 +30,31 @@ def methods() -> tuple[str, ...]:
     return tuple(_METHODS)
 
 
+def explainer_class(method: str) -> type[Explainer]:
+    """Return the class of a method.
+
+    Parameters
+    ----------
+    method
+        A name of `methods`.
+
+    Returns
+    -------
+    type
+        A subclass of `Explainer`; its fields are the settings of the method.
+
+    Raises
+    ------
+    ValueError
+        If the method is unknown; lists the valid ones.
+    """
+    if method not in _METHODS:
+        raise ValueError(f"Unknown method {method!r}. Valid methods are: {', '.join(_METHODS)}.")
+    module, name = _METHODS[method]
+    kind: type[Explainer] = getattr(import_module(f"xai_lib.explainers.{module}"), name)
+    return kind
+
+
 def make_explainer(method: str, **settings: Any) -> Explainer:
     """Make an explainer from the name of its method and its settings.
 
@@ -49,10 +74,7 @@ def make_explainer(method: str, **settings: Any) -> Explainer:
     ValueError
         If the method or a setting is unknown; lists what is valid.
     """
-    if method not in _METHODS:
-        raise ValueError(f"Unknown method {method!r}. Valid methods are: {', '.join(_METHODS)}.")
-    module, name = _METHODS[method]
-    kind: type[Explainer] = getattr(import_module(f"xai_lib.explainers.{module}"), name)
+    kind = explainer_class(method)
     valid = [field.name for field in dataclasses.fields(kind)]
     unknown = sorted(set(settings) - set(valid))
     if unknown:

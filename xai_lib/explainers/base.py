@@ -49,6 +49,8 @@ class Explainer(ABC):
     """A method with its settings; a subclass is a frozen dataclass of them."""
 
     name: ClassVar[str]
+    # Whether the method needs the inside of the black box, see `xai_lib.models.whitebox`.
+    white_box: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Check the settings that several methods share."""

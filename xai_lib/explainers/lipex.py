@@ -23,6 +23,8 @@ from xai_lib.text import TextInstance
 
 SOLVERS = ("lbfgs", "adam")
 SELECTIONS = ("per_class", "as_printed", "none")
+# Table 6 of the paper, and what it does not state: at most 200 epochs, from zero.
+ADAM = {"learning_rate": 0.01, "batch_size": 128, "epochs": 200}
 
 
 def select_features(near: Neighbourhood, k: int, selection: str = "per_class") -> np.ndarray:
@@ -142,23 +144,25 @@ def _adam(
     penalty: float,
     bias: bool,
     rng: np.random.Generator,
-    learning_rate: float = 0.01,
-    batch_size: int = 128,
-    epochs: int = 200,
 ) -> np.ndarray:
     """Minimise by Adam on mini-batches of perturbations, from zero (Table 6 of the paper)."""
     draws = near.draws
     if draws is None:
-        draws = np.repeat(np.arange(len(near.masks)), np.round(near.counts).astype(int))
+        # About as many rows as a draw has; what rounding adds or takes goes into the weight, so
+        # that a mask expected less than half a time counts too.
+        copies = np.maximum(np.round(near.counts), 1).astype(int)
+        draws = np.repeat(np.arange(len(near.masks)), copies)
+        pi = pi * near.counts / copies * (copies.sum() / near.counts.sum())
+    batch = int(ADAM["batch_size"])
     masks = near.masks[:, columns].astype(float)
     roots = np.sqrt(near.probabilities) * pi[:, None]
     size = near.probabilities.shape[1] * (len(columns) + bool(bias))
     w, first, second, step, last = np.zeros(size), np.zeros(size), np.zeros(size), 0, []
-    for _ in range(epochs):
+    for _ in range(int(ADAM["epochs"])):
         order = rng.permutation(draws)
         epoch_loss = 0.0
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
             loss, slope = lipex_loss(
                 w, masks[rows], roots[rows] / len(rows), pi[rows].mean(), penalty, bias
             )
@@ -166,7 +170,7 @@ def _adam(
             step += 1
             first = 0.9 * first + 0.1 * slope
             second = 0.999 * second + 0.001 * slope**2
-            w = w - learning_rate * (first / (1 - 0.9**step)) / (
+            w = w - ADAM["learning_rate"] * (first / (1 - 0.9**step)) / (
                 np.sqrt(second / (1 - 0.999**step)) + 1e-8
             )
         last.append(epoch_loss)

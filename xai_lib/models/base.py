@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import overload
 
 import numpy as np
@@ -158,14 +159,13 @@ class Classifier(ABC):
             unique.append(rows)
             inverse.append(index)
         answers = self._probabilities_of_masks(instances, unique, removal)
-        return [
-            self._checked(answer, len(rows), lambda i, one=one, rows=rows: one.render(rows[i]))[
-                index
-            ]
-            for one, rows, index, answer in zip(instances, unique, inverse, answers, strict=True)
+        checked = [
+            self._checked(answer, len(rows), partial(_rendered, one, rows))
+            for one, rows, answer in zip(instances, unique, answers, strict=True)
         ]
+        return [answer[index] for answer, index in zip(checked, inverse, strict=True)]
 
-    def _checked(self, probabilities: object, n: int, text_of: object) -> np.ndarray:
+    def _checked(self, probabilities: object, n: int, text_of: Callable[[int], str]) -> np.ndarray:
         """Return (n, C) float64 probabilities, or raise a ValueError that names the text."""
         array = np.asarray(probabilities, dtype=np.float64)
         expected = (n, len(self.classes))
@@ -184,7 +184,12 @@ class Classifier(ABC):
             )
             raise ValueError(
                 f"The black box {self.name!r} returned {what} for the text "
-                f"{text_of(row)[:80]!r}: {array[row]}. Rows must be finite, not negative "  # type: ignore[operator]
+                f"{text_of(row)[:80]!r}: {array[row]}. Rows must be finite, not negative "
                 "and sum to 1."
             )
         return array
+
+
+def _rendered(one: TextInstance, masks: np.ndarray, row: int) -> str:
+    """Write the text of one mask, for an error message."""
+    return one.render(masks[row])

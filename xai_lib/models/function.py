@@ -35,9 +35,7 @@ class FunctionClassifier(Classifier):
         parts = []
         for start in range(0, len(texts), self.batch_size):
             batch = texts[start : start + self.batch_size]
-            parts.append(
-                self._checked(self.function(list(batch)), len(batch), lambda i, b=batch: b[i])
-            )
+            parts.append(self._checked(self.function(list(batch)), len(batch), batch.__getitem__))
             self.calls += len(batch)
         return np.concatenate(parts)
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import regex
 import torch
 
 from xai_lib.models.base import Classifier
 from xai_lib.models.precision import check_precision, fast_bfloat16, pick_device
+from xai_lib.models.transformer_whitebox import TransformerWhiteBox
 from xai_lib.text import TextInstance, make_instance
 
 # Tokens in one batch. Measured: more gives no speed on a CPU; a GPU wants many.
@@ -27,6 +29,8 @@ PADDING_STEP = {"cpu": 1, "cuda": 32}
 # Largest change of a probability that bfloat16 may cause on the probe texts.
 BFLOAT16_TOLERANCE = 0.05
 SEPARATOR, SPECIAL = -1, -2
+# Between two of these, tokens of a word do not depend on what stands around it.
+_APART = regex.compile(r"[\p{P}\p{Z}\t\n\r$+<=>^`|~]")
 _PROBES = (
     "The quick answer, as they said, was not what we hoped for: it rained again!",
     "i didn't feel like going out (not even once) because of my re-entry at 10:30.",
@@ -37,18 +41,24 @@ _PROBES = (
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """Token ids of one instance, (T,), and the word each belongs to (SEPARATOR, SPECIAL: none)."""
+    """Token ids of one instance, (T,), and the word each belongs to (SEPARATOR, SPECIAL: none).
+
+    `separable` says whether the tokens of a word depend on that word only, so that ids with some
+    words left out are those of the text without these words.
+    """
 
     ids: np.ndarray
     word: np.ndarray
+    separable: bool
 
 
-class HuggingFaceClassifier(Classifier):
+class HuggingFaceClassifier(TransformerWhiteBox, Classifier):
     """A transformers sequence classifier with a fast tokenizer.
 
     Words are tokenised once; a mask picks among the token ids. Where the tokenizer would give
     other ids for the text with words removed (checked when the model is loaded), texts are
-    written out and tokenised again. Inputs of all texts are sorted by length and share batches.
+    written out and tokenised again; so are texts in which a word touches another one, an emoji
+    or an invisible character. Inputs of all texts are sorted by length and share batches.
 
     Parameters
     ----------
@@ -87,6 +97,11 @@ class HuggingFaceClassifier(Classifier):
         check_precision(precision)
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError(f"The model {name!r} needs a fast tokenizer (one with word offsets).")
+        if len(self.classes) != model.config.num_labels:
+            raise ValueError(
+                f"The model {name!r} has {model.config.num_labels} outputs, but "
+                f"{len(self.classes)} class names were given: {list(self.classes)}."
+            )
         if model.config.num_labels < 2:
             raise ValueError(
                 f"The model {name!r} has one output (a regression); class probabilities are needed."
@@ -144,7 +159,7 @@ class HuggingFaceClassifier(Classifier):
     def instance(self, text: str, group: str = "position") -> TextInstance:
         """Cut a text into the words that fit the token budget; see `Classifier.instance`."""
         whole = make_instance(text, group)
-        tokens = self._encode(whole)
+        tokens = self._encode(whole, truncation=False)
         if len(tokens.ids) <= self.max_length:
             return whole
         content = tokens.word[tokens.word != SPECIAL]
@@ -153,14 +168,16 @@ class HuggingFaceClassifier(Classifier):
         end = int(unread.min()) if len(unread) else int(read.max(initial=-1)) + 1
         return make_instance(text, group, end=end)
 
-    def _encode(self, one: TextInstance) -> Tokens:
+    def _encode(self, one: TextInstance, truncation: bool = True) -> Tokens:
         """Tokenise the part of an instance that the model reads, once per instance."""
-        key = (id(self), "tokens")
+        key = (self, "tokens")
         if key not in one._cache:
             encoded = self.tokenizer(
                 one.read_text,
                 return_offsets_mapping=True,
                 return_special_tokens_mask=True,
+                truncation=truncation,
+                max_length=self.max_length if truncation else None,
                 verbose=False,
             )
             ids = np.array(encoded["input_ids"], dtype=np.int64)
@@ -173,7 +190,16 @@ class HuggingFaceClassifier(Classifier):
             inside[inside] = starts[word[inside]] < offsets[inside, 1]
             word = np.where(inside, word, SEPARATOR)
             word[np.array(encoded["special_tokens_mask"], dtype=bool)] = SPECIAL
-            one._cache[key] = Tokens(ids, word)
+            own, within = word[word >= 0], offsets[word >= 0]
+            separable = (
+                len(np.unique(own)) == len(starts)
+                and bool((within[:, 0] >= starts[own]).all() and (within[:, 1] <= ends[own]).all())
+                and _words_stand_apart(one)
+            )
+            tokens = Tokens(ids, word, separable)
+            if len(ids) > self.max_length:
+                return tokens
+            one._cache[key] = tokens
         cached = one._cache[key]
         assert isinstance(cached, Tokens)
         return cached
@@ -191,10 +217,12 @@ class HuggingFaceClassifier(Classifier):
         }[removal]
         if removal != "drop" and token is None:
             raise ValueError(f"The tokenizer of {self.name!r} has no {removal} token; use 'drop'.")
-        if not self.assembles_ids:
+        if not len(masks):
+            return []
+        tokens = self._encode(one)
+        if not (self.assembles_ids and tokens.separable):
             text = "" if token is None else self.tokenizer.convert_ids_to_tokens(token)
             return self._tokenise([one.render(mask, removal, text) for mask in masks])
-        tokens = self._encode(one)
         free = tokens.word < 0
         words = np.maximum(tokens.word, 0)
         keep = np.ones((len(masks), len(tokens.ids)), dtype=bool)
@@ -215,7 +243,7 @@ class HuggingFaceClassifier(Classifier):
         """Cut inputs into batches of one padded width each, about the token budget in size."""
         kind = self.device.split(":")[0]
         step = PADDING_STEP[kind]
-        widths = -(-lengths // step) * step
+        widths = np.minimum(-(-lengths // step) * step, self.max_length)
         batches = []
         for width in np.unique(widths):
             rows = np.flatnonzero(widths == width)
@@ -285,48 +313,13 @@ class HuggingFaceClassifier(Classifier):
         digest.update(json.dumps(facts).encode())
         return digest.hexdigest()
 
-    # White box ----------------------------------------------------------------------------
 
-    def output_layer(self) -> torch.nn.Linear:
-        """Return the last linear layer, whose outputs are the C logits."""
-        for module in reversed(list(self._runner.modules())):
-            if isinstance(module, torch.nn.Linear) and module.out_features == len(self.classes):
-                return module
-        raise ValueError(f"The model {self.name!r} does not end in a linear layer.")
-
-    def masked_features(
-        self,
-        instances: Sequence[TextInstance],
-        masks: Sequence[np.ndarray],
-        removal: str = "drop",
-    ) -> list[np.ndarray]:
-        """Return what enters the last linear layer for masked texts.
-
-        Parameters
-        ----------
-        instances, masks, removal
-            As for `predict_masked`, many instances.
-
-        Returns
-        -------
-        list of (n, d) float32 array
-            Multiplying by the weights of `output_layer` and adding its bias gives the logits.
-        """
-        inputs, counts = self._inputs_of_masks(instances, masks, removal)
-        layer = self.output_layer()
-        caught: list[np.ndarray] = []
-        hook = layer.register_forward_pre_hook(
-            lambda _, arguments: caught.append(arguments[0].float().cpu().numpy())
-        )
-        try:
-            self._run(inputs)
-        finally:
-            hook.remove()
-        features = np.empty((len(inputs), layer.in_features), dtype=np.float32)
-        batches = self._batches(np.array([len(ids) for ids in inputs]))
-        for (_, rows), answer in zip(batches, caught, strict=True):
-            features[rows] = answer[: len(rows)]
-        return np.split(features, np.cumsum(counts)[:-1])
+def _words_stand_apart(one: TextInstance) -> bool:
+    """Tell whether blanks, punctuation or an end of the text stand on both sides of each word."""
+    text = one.read_text
+    around = {text[start - 1] for start, _ in one.spans if start}
+    around |= {text[end] for _, end in one.spans if end < len(text)}
+    return all(_APART.fullmatch(character) for character in around)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from xai_lib.models.precision import fast_bfloat16
 from xai_lib.rng import generator
 
 
@@ -124,7 +125,11 @@ def fine_tune(
                 inputs = tokenizer.pad(
                     {"input_ids": [encoded[i] for i in batch]}, return_tensors="pt"
                 ).to(device)
-                with torch.autocast(device_type=device.split(":", 1)[0], dtype=torch.bfloat16):
+                with torch.autocast(
+                    device_type=device.split(":", 1)[0],
+                    dtype=torch.bfloat16,
+                    enabled=fast_bfloat16(device),
+                ):
                     logits = model(**inputs).logits
                 loss = loss_function(logits.float(), target[batch].to(device))
                 loss.backward()

@@ -145,6 +145,8 @@ def _train_into(
         model.to("cpu").save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
         (scratch / "card.json").write_text(json.dumps(card, indent=1), encoding="utf-8")
+        # What is there has no card, so it was cut off; a folder with files is not replaced.
+        shutil.rmtree(folder, ignore_errors=True)
         scratch.replace(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -173,6 +175,9 @@ def _untrained(entry: ZooEntry, train: Dataset) -> tuple[Any, Any]:
             num_labels=len(train.classes),
             id2label=dict(enumerate(train.classes)),
             label2id={label: i for i, label in enumerate(train.classes)},
+            # Attention without dropout takes torch's fused kernel: training is twice as fast on a
+            # CPU. The dropout of the hidden states stays.
+            attention_probs_dropout_prob=0.0,
             dtype=torch.float32,
         )
     return model, AutoTokenizer.from_pretrained(base)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -311,7 +311,7 @@ def claims(name: str) -> tuple[Claim, ...]:
     return tuple(result)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _content(name: str) -> dict[str, Any]:
     if name not in papers():
         raise ValueError(f"no paper {name!r}; papers: {', '.join(papers())}")
@@ -320,7 +320,7 @@ def _content(name: str) -> dict[str, Any]:
     return content
 
 
-@lru_cache(maxsize=None)
+@cache
 def _items(name: str) -> dict[str, Item]:
     content = _content(name)
     pending = content.get("pending", {})

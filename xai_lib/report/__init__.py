@@ -12,14 +12,8 @@ from xai_lib.report.claims import (
     verdicts,
 )
 from xai_lib.report.provenance import provenance
-from xai_lib.report.results import (
-    Result,
-    ResultError,
-    data_record,
-    load_result,
-    results_dir,
-    save_result,
-)
+from xai_lib.report.results import Result, data_record, load_result, results_dir, save_result
+from xai_lib.report.schema import ResultError
 from xai_lib.report.tables import caption, comparisons_table, paper_vs_ours
 
 __all__ = [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from xai_lib import papers
-from xai_lib.report.results import Result, ResultError, Row
+from xai_lib.report.results import Result
+from xai_lib.report.schema import ResultError, Row
 from xai_lib.report.style import angle_name, method_name
 
 REPRODUCED = "reproduced"
@@ -23,7 +24,7 @@ _ORDER = {FAILS: 0, LEANS: 1, HOLDS: 2}
 Results = Mapping[str, Result]
 
 
-class NotTestable(Exception):
+class NotTestableError(Exception):
     """The results at hand hold nothing that the claim could be tested on; says why."""
 
 
@@ -185,7 +186,7 @@ def combine(
     text = text_of(weakest, sign)
     if len(cells) > 1:
         held = sum(cell.status == HOLDS for cell in cells)
-        text = f"Holds in {held} of {len(cells)} cells; weakest: {text}"
+        text = f"Holds in {held} of {len(cells)} cases; weakest: {text}"
     sentence = f"{text[:1].upper()}{text[1:]}.{not_run(rows, claim)}"
     verdict = verdict_of(cell.status for cell in cells)
     return Outcome(verdict, weakest.effect, weakest.low, weakest.high, weakest.n, sentence)
@@ -245,7 +246,7 @@ def result_of(results: Results, claim: papers.Claim) -> Result:
     """Find the result that a claim's rule reads, or say that it cannot be tested."""
     item = claim.parameters["item"]
     if item not in results:
-        raise NotTestable(f"no result for {item} in this run")
+        raise NotTestableError(f"no result for {item} in this run")
     return results[item]
 
 
@@ -255,7 +256,7 @@ def settings_run(rows: Iterable[Row], claim: papers.Claim) -> list[str]:
     found = [s for s in claim.parameters["settings"] if s in present]
     if not found:
         names = ", ".join(setting_name(claim, s) for s in claim.parameters["settings"])
-        raise NotTestable(f"{claim.parameters['item']} was not run on {names}")
+        raise NotTestableError(f"{claim.parameters['item']} was not run on {names}")
     return found
 
 
@@ -285,7 +286,7 @@ def spread_cells(rows: Sequence[Row], where: Row, cells: Mapping[str, Any]) -> l
 
     Raises
     ------
-    NotTestable
+    NotTestableError
         If none of the values is there.
     """
     spread = [where]
@@ -294,7 +295,7 @@ def spread_cells(rows: Sequence[Row], where: Row, cells: Mapping[str, Any]) -> l
         values = present if wanted == "present" else [v for v in wanted if v in present]
         spread = [{**place, column: v} for place in spread for v in values if v is not None]
         if not spread:
-            raise NotTestable(f"no comparison has a {column} that the claim asks for")
+            raise NotTestableError(f"no comparison has a {column} that the claim asks for")
     return spread
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from xai_lib import papers
 from xai_lib.report import cells, rules
 from xai_lib.report.cells import NOT_TESTABLE, VERDICTS
-from xai_lib.report.html import MUTED, Html, card, muted, table
+from xai_lib.report.html import Html, card, muted, small, table
 from xai_lib.report.results import Result, load_result
 
 # Colour, and a sign that tells the verdicts apart without it. White on each colour reads at
@@ -224,13 +224,10 @@ def _ledger(name: str, folder: str | Path | None) -> str:
             [
                 f"{escape(claim.statement)}{added}<br>{muted(escape(claim.where))}",
                 badge(verdict.verdict),
-                f"{escape(verdict.sentence)}"
-                f'<br><span style="color:{MUTED};font-size:0.9em">Criterion: '
-                f"{escape(claim.criterion)}.</span>",
+                f"{escape(verdict.sentence)}<br>" + small(f"Criterion: {escape(claim.criterion)}."),
             ]
         )
-    grounds = dict.fromkeys(v.basis for v in found if v.basis)
-    note = " ".join(f"Results from {escape(text)}." for text in grounds)
+    note = " ".join(f"Results from {escape(text)}." for text in _grounds(found))
     caption = f"{summary(found)} Intervals are 95 %. {note}".strip()
     content = table(["What is claimed", "Verdict", "What we found"], rows, caption, wrap=True)
     title = f"{about.short}: {about.title.removeprefix(about.short).lstrip(' –-:')}"
@@ -290,28 +287,35 @@ def verdict_box(paper: str, folder: str | Path | None = None) -> Html:
     Returns
     -------
     Html
-        One line per claim: verdict, statement, finding.
+        One line per claim: verdict, statement, finding. Claims that cannot be tested are
+        gathered under their reason.
     """
     found = verdicts(paper, folder)
     lines = []
+    waiting: dict[str, list[str]] = {}
     for claim, verdict in zip(papers.claims(paper), found, strict=True):
+        if verdict.verdict == NOT_TESTABLE:
+            waiting.setdefault(verdict.sentence, []).append(claim.statement)
+            continue
         added = f" {muted('(a question of this book)')}" if claim.by == "ours" else ""
         lines.append(
-            f'<li style="margin:0.55em 0;list-style:none">{badge(verdict.verdict)} '
-            f"{escape(claim.statement)}{added}"
-            f'<br><span style="color:{MUTED};font-size:0.9em">{escape(verdict.sentence)}</span>'
-            "</li>"
+            f"{badge(verdict.verdict)} {escape(claim.statement)}{added}"
+            f"<br>{small(escape(verdict.sentence))}"
         )
-    grounds = " ".join(
-        f"Results from {escape(text)}."
-        for text in dict.fromkeys(v.basis for v in found if v.basis)
-    )
+    for reason, statements in waiting.items():
+        text = " ".join(escape(statement) for statement in statements)
+        lines.append(f"{badge(NOT_TESTABLE)} {escape(reason)}<br>{small(text)}")
+    listed = "".join(f'<li style="margin:0.55em 0;list-style:none">{line}</li>' for line in lines)
+    grounds = " ".join(f"Results from {escape(text)}." for text in _grounds(found))
     content = (
         f'<div style="font-weight:600">{escape(summary(found))}</div>'
-        f'<ul style="padding:0;margin:0.4em 0">{"".join(lines)}</ul>'
-        f'<div style="color:{MUTED};font-size:0.9em">{grounds}</div>'
+        f'<ul style="padding:0;margin:0.4em 0">{listed}</ul><div>{small(grounds)}</div>'
     )
     return card(content, f"Verdicts on the claims of {papers.paper(paper).short}")
+
+
+def _grounds(found: Sequence[Verdict]) -> list[str]:
+    return list(dict.fromkeys(verdict.basis for verdict in found if verdict.basis))
 
 
 def show_verdicts(paper: str) -> None:
@@ -322,8 +326,8 @@ def show_verdicts(paper: str) -> None:
     paper
         Name of the paper.
     """
-    _display(card("The verdicts appear here when the notebook has run to its end.", "Verdicts"),
-             paper, update=False)  # fmt: skip
+    box = card("The verdicts appear here when the notebook has run to its end.", "Verdicts")
+    _display(box, paper, update=False)
 
 
 def fill_verdicts(paper: str) -> None:

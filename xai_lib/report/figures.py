@@ -149,8 +149,12 @@ def curve_with_band(
         For the legend; the method's name by default.
     """
     style = method_style(method)
-    ends = [np.array([np.nan if v is None else v for v in end], dtype=float) for end in (low, high)]
-    ax.fill_between(np.asarray(x, dtype=float), *ends, color=style.colour, alpha=0.15, linewidth=0)
+    below, above = (
+        np.array([np.nan if v is None else v for v in end], dtype=float) for end in (low, high)
+    )
+    ax.fill_between(
+        np.asarray(x, dtype=float), below, above, color=style.colour, alpha=0.15, linewidth=0
+    )
     ax.plot(x, mean, label=method_name(method) if label is None else label, **style.plot())
 
 
@@ -216,7 +220,7 @@ def matrix_and_bars(
             left.text(j, i, text.replace("-0.0", "0.0") if top >= 1 else text, ha="center",
                       va="center", color=colour, fontsize=8)  # fmt: skip
     bar = fig.colorbar(image, ax=left, shrink=0.85, pad=0.02)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
     values = np.nan_to_num(lime.weights[lime.predicted, features])
     order = np.argsort(np.abs(values), kind="stable")

@@ -14,10 +14,10 @@ MUTED = "#595959"
 RULE = "1px solid #d9d9d9"
 TABLE = "border-collapse:collapse;border:0;margin:0;width:auto;color:#1a1a1a;font-size:0.88em;"
 CELL = (
-    f"padding:0.3em 0.6em;border:0;border-bottom:{RULE};text-align:left;vertical-align:top;"
+    f"padding:0.3em 0.5em;border:0;border-bottom:{RULE};text-align:left;vertical-align:top;"
     "background:#ffffff;color:#1a1a1a;"
 )
-HEAD = CELL + "font-weight:600;border-bottom:2px solid #8c8c8c;white-space:nowrap;"
+HEAD = CELL + "font-weight:600;border-bottom:2px solid #8c8c8c;"
 CAPTION = f"caption-side:bottom;text-align:left;color:{MUTED};font-size:0.92em;padding:0.6em 0 0;"
 
 
@@ -33,7 +33,7 @@ class Html(str):
 
 
 def muted(text: str) -> str:
-    """Wrap HTML in a smaller, greyer style.
+    """Wrap HTML that must stay on one line in a smaller, greyer style.
 
     Parameters
     ----------
@@ -48,6 +48,22 @@ def muted(text: str) -> str:
     return f'<span style="color:{MUTED};font-size:0.86em;white-space:nowrap">{text}</span>'
 
 
+def small(text: str) -> str:
+    """Wrap HTML that may break over lines in a smaller, greyer style.
+
+    Parameters
+    ----------
+    text
+        HTML.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return f'<span style="color:{MUTED};font-size:0.9em">{text}</span>'
+
+
 def table(
     head: list[str], rows: list[list[str]], caption: str, headers: int = 1, wrap: bool = False
 ) -> str:
@@ -58,7 +74,8 @@ def table(
     head
         Column heads, HTML.
     rows
-        Cells, HTML; one list per row, as long as `head`.
+        Cells, HTML; one list per row, as long as `head`. The last cell of a shorter row is
+        spread over the columns left; leading cells that repeat the row above are merged.
     caption
         HTML.
     headers
@@ -77,16 +94,22 @@ def table(
     lines.append("<thead><tr>")
     lines += [f'<th scope="col" style="{HEAD}">{text}</th>' for text in head]
     lines.append("</tr></thead><tbody>")
-    for row in rows:
+    width = "min-width:14em" if wrap else "white-space:nowrap"
+    for r, row in enumerate(rows):
         lines.append("<tr>")
         for i, text in enumerate(row):
-            if i < headers:
-                width = "min-width:14em" if wrap else "white-space:nowrap"
-                lines.append(
-                    f'<th scope="row" style="{CELL}font-weight:500;{width}">{text}</th>'
-                )
-            else:
-                lines.append(f'<td style="{CELL}">{text}</td>')
+            if i >= headers:
+                # A short last row speaks for all columns that are left.
+                rest = len(head) - i if i == len(row) - 1 else 1
+                span = f' colspan="{rest}"' if rest > 1 else ""
+                lines.append(f'<td{span} style="{CELL}">{text}</td>')
+            elif r == 0 or rows[r - 1][: i + 1] != row[: i + 1]:
+                same = 1
+                while rows[r + same : r + same + 1] and rows[r + same][: i + 1] == row[: i + 1]:
+                    same += 1
+                span = f' rowspan="{same}"' if same > 1 else ""
+                style = f"{CELL}font-weight:500;{width}"
+                lines.append(f'<th scope="row"{span} style="{style}">{text}</th>')
         lines.append("</tr>")
     lines.append("</tbody></table>")
     return "\n".join(lines)

@@ -89,9 +89,9 @@ def distortion_panels(result: Result) -> Figure:
     matplotlib.figure.Figure
     """
     fig, (left, right) = _panels(2, share=False)
-    _curve(left, result, {"series": "accuracy"}, "sigma", "random", "Model")
+    _curve(left, result, {"series": "accuracy"}, "sigma", "model")
     left.set_ylabel("accuracy of the model")
-    _curve(right, result, {"series": "model_tv"}, "sigma", "random", "Model")
+    _curve(right, result, {"series": "model_tv"}, "sigma", "model")
     _curve(right, result, {"series": "lipex_tv"}, "sigma", "lipex", "LIPEx")
     right.set_ylabel("mean total variation to the original")
     right.legend()
@@ -119,9 +119,9 @@ def angle_curves(result: Result) -> Figure:
     fig, axes = _panels(len(settings))
     labels = {"lipex": "LIPEx with LIPEx", "lime": "LIME with LIME"}
     for ax, setting in zip(axes, settings, strict=True):
-        for series, method in (("lipex", "lipex"), ("lime", "lime"), ("lipex_vs_lime", "random")):
-            label = labels.get(series, "LIPEx with LIME")
-            _curve(ax, result, {"setting": setting, "series": series}, "delta", method, label)
+        for series in ("lipex", "lime", "lipex_vs_lime"):
+            where = {"setting": setting, "series": series}
+            _curve(ax, result, where, "delta", series, labels.get(series))
         deltas = list(dict.fromkeys(r["delta"] for r in select(result.rows, {"setting": setting})))
         ax.set_xticks([angle(d) for d in deltas], [angle_name(d) for d in deltas])
         ax.set_ylim(0, 1.03)

@@ -17,6 +17,7 @@ from xai_lib.report.schema import ResultError, Row, check, columns_of, plain
 
 Rows = Sequence[Mapping[str, Any]] | pd.DataFrame
 
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """Our numbers for one item of a paper, beside the paper's.
@@ -62,7 +63,7 @@ class Result:
     provenance: Row
 
     def __post_init__(self) -> None:
-        check(self)
+        check(vars(self))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Result) and asdict(self) == asdict(other)
@@ -117,10 +118,17 @@ class Result:
 class _DatasetLike(Protocol):
     """What `data_record` reads of a data set."""
 
-    name: str
-    split: str
-    source: str
-    notes: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def split(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...
 
     @property
     def sha256(self) -> str: ...
@@ -241,8 +249,8 @@ def save_result(
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(result.to_json())
         # mkstemp makes the file private; results are as readable as any other file.
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
@@ -294,7 +302,3 @@ def _objects(name: str, rows: Iterable[Mapping[str, Any]] | pd.DataFrame) -> lis
             for record in rows.itertuples(index=False, name=None)
         ]
     return [plain(f"{name}[{i}]", dict(row)) for i, row in enumerate(rows)]
-
-
-def columns_of(rows: Sequence[Row]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(column for row in rows for column in row))

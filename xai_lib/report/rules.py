@@ -46,7 +46,7 @@ from xai_lib.report.cells import (
     PARTLY,
     REPRODUCED,
     Cell,
-    NotTestable,
+    NotTestableError,
     Outcome,
     Results,
     as_list,
@@ -64,7 +64,7 @@ from xai_lib.report.cells import (
     two_sided,
     verdict_of,
 )
-from xai_lib.report.results import ResultError, Row
+from xai_lib.report.schema import ResultError, Row
 from xai_lib.report.style import method_name
 
 SIGNIFICANCE = 0.05
@@ -108,7 +108,7 @@ def decide(results: Results, claim: papers.Claim) -> Outcome:
         raise ValueError(f"claim {claim.id!r}: no rule {claim.rule!r}; rules: {', '.join(RULES)}")
     try:
         return RULES[claim.rule](results, claim)
-    except NotTestable as reason:
+    except NotTestableError as reason:
         text = claim.pending or str(reason)
         sentence = text[:1].upper() + text[1:].rstrip(".") + "."
         return Outcome(NOT_TESTABLE, None, None, None, None, sentence)
@@ -131,7 +131,7 @@ def paired_advantage(results: Results, claim: papers.Claim) -> Outcome:
     compared = {row["second"] for row in result.comparisons}
     absent = [method_name(second) for second in seconds if second not in compared]
     if len(absent) == len(seconds):
-        raise NotTestable(f"{result.item} has no comparison with {', '.join(absent)}")
+        raise NotTestableError(f"{result.item} has no comparison with {', '.join(absent)}")
     for setting in settings_run(result.comparisons, claim):
         for second in [s for s in seconds if s in compared]:
             pair = {"setting": setting, "first": wanted["first"], "second": second}
@@ -216,7 +216,7 @@ def tracks(results: Results, claim: papers.Claim) -> Outcome:
                 place = {**where, "sigma": row["sigma"]}
                 cells.append(two_sided(claim, place, row, wanted["tolerance"]))
     if not cells:
-        raise NotTestable("no noise level above 0 was run")
+        raise NotTestableError("no noise level above 0 was run")
     outcome = combine(cells, claim, result.comparisons, sign=True)
     outside = sum(cell.status == FAILS for cell in cells)
     if outcome.verdict == REPRODUCED:
@@ -327,8 +327,8 @@ def _trend_cells(results: Results, claim: papers.Claim) -> list[Cell]:
         start = rows_of(result, "rows", {**where, along: wanted["from"]})[0]
         end = rows_of(result, "rows", {**where, along: wanted["to"]})[0]
         row = difference_of(end, start)
-        place = {"setting": setting, "change": f"{along} {wanted['from']} to {wanted['to']}"}
+        name = "K" if along == "k" else along
+        change = f"from {name} = {wanted['from']} to {wanted['to']}"
+        place = {"setting": setting, "change": change}
         cells.append(one_sided(claim, place, row, "difference", 0.0, above=rises))
     return cells
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,23 +30,6 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 class ResultError(ValueError):
     """A result does not have the shape that readers of results rely on."""
-
-
-class Checked(Protocol):
-    """The fields of a result."""
-
-    @property
-    def columns(self) -> tuple[str, ...]: ...
-    @property
-    def rows(self) -> tuple[Row, ...]: ...
-    @property
-    def comparisons(self) -> tuple[Row, ...]: ...
-    @property
-    def data(self) -> tuple[Row, ...]: ...
-    @property
-    def black_box(self) -> tuple[Row, ...]: ...
-    @property
-    def provenance(self) -> Row: ...
 
 
 def columns_of(rows: Sequence[Row]) -> tuple[str, ...]:
@@ -103,13 +86,13 @@ def _count(value: Any, least: int = 0) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def check(result: Checked) -> None:
+def check(result: Mapping[str, Any]) -> None:
     """Check everything that readers of results rely on.
 
     Parameters
     ----------
     result
-        The result, with plain values.
+        The fields of a result by name, with plain values.
 
     Raises
     ------
@@ -117,47 +100,47 @@ def check(result: Checked) -> None:
         If something is missing, unknown or wrong; the message names the field and the row.
     """
     for name in ("paper", "item", "title", "profile"):
-        if not isinstance(getattr(result, name), str) or not getattr(result, name):
+        if not isinstance(result[name], str) or not result[name]:
             raise ResultError(f"{name} must be a string that is not empty")
-    if not result.rows:
+    if not result["rows"]:
         raise ResultError("rows is empty: a result holds at least one row")
-    if not all(isinstance(c, str) for c in result.columns):
-        raise ResultError(f"columns must be names: {result.columns}")
-    if len(set(result.columns)) != len(result.columns):
-        raise ResultError(f"columns repeat: {result.columns}")
-    found = set(columns_of(result.rows))
-    if found != set(result.columns):
+    if not all(isinstance(c, str) for c in result["columns"]):
+        raise ResultError(f"columns must be names: {result['columns']}")
+    if len(set(result["columns"])) != len(result["columns"]):
+        raise ResultError(f"columns repeat: {result['columns']}")
+    found = set(columns_of(result["rows"]))
+    if found != set(result["columns"]):
         raise ResultError(
-            f"columns and rows disagree: only in columns {sorted(set(result.columns) - found)}, "
-            f"only in rows {sorted(found - set(result.columns))}"
+            f"columns and rows disagree: only in columns {sorted(set(result['columns']) - found)}, "
+            f"only in rows {sorted(found - set(result['columns']))}"
         )
-    for i, row in enumerate(result.rows):
+    for i, row in enumerate(result["rows"]):
         if row.get("mean") is not None:
             _check_interval(f"rows[{i}]", row, "mean")
-    for i, row in enumerate(result.comparisons):
+    for i, row in enumerate(result["comparisons"]):
         _check_keys(f"comparisons[{i}]", row, {"first", "second", "difference"}, None)
         _check_interval(f"comparisons[{i}]", row, "difference")
         for name in ("p", "p_holm"):
             if row.get(name) is not None and not (_number(row[name]) and 0 <= row[name] <= 1):
                 raise ResultError(f"comparisons[{i}].{name} is no probability: {row[name]!r}")
-    for i, row in enumerate(result.data):
+    for i, row in enumerate(result["data"]):
         _check_keys(f"data[{i}]", row, *_DATA)
         if not isinstance(row["sha256"], str) or not _SHA256.fullmatch(row["sha256"]):
             raise ResultError(f"data[{i}].sha256 must be 64 hexadecimal digits: {row['sha256']!r}")
         if not _count(row["rows"]):
             raise ResultError(f"data[{i}].rows must be a count: {row['rows']!r}")
-    for i, row in enumerate(result.black_box):
+    for i, row in enumerate(result["black_box"]):
         _check_keys(f"black_box[{i}]", row, *_BLACK_BOX)
         accuracy = row["held_out_accuracy"]
         if not (_number(accuracy) and 0 <= accuracy <= 1):
             raise ResultError(f"black_box[{i}].held_out_accuracy must be a share: {accuracy!r}")
         if not _count(row["test_size"], 1):
             raise ResultError(f"black_box[{i}].test_size must be a count: {row['test_size']!r}")
-    _check_keys("provenance", result.provenance, *_PROVENANCE)
-    if not isinstance(result.provenance["packages"], Mapping):
+    _check_keys("provenance", result["provenance"], *_PROVENANCE)
+    if not isinstance(result["provenance"]["packages"], Mapping):
         raise ResultError("provenance.packages must map names to versions")
     for name in ("seconds", "model_calls"):
-        value = result.provenance[name]
+        value = result["provenance"][name]
         if not (_number(value) and value >= 0):
             raise ResultError(f"provenance.{name} must be a number from 0: {value!r}")
 
@@ -175,7 +158,7 @@ def _check_keys(where: str, row: Any, required: set[str], optional: set[str] | N
 
 
 def _check_interval(where: str, row: Row, name: str) -> None:
-    """A mean or a difference needs n and an interval around it."""
+    """Check that a mean or a difference has n and an interval around it."""
     _check_keys(where, row, {name, "n", "low", "high"}, None)
     value, low, high, n = row[name], row["low"], row["high"], row["n"]
     if not _number(value):

@@ -54,7 +54,13 @@ METHODS: dict[str, MethodStyle] = {
     "mase": MethodStyle("MASE", "#28A0BD", "H"),
     "mase_sparse": MethodStyle("MASE, sparse", "#703610", "x"),
     "l2e": MethodStyle("L2E", "#A11717", "."),
-    "random": MethodStyle("Random", "#808080", "+", (":")),
+    "random": MethodStyle("Random", "#808080", "+", ":"),
+}
+
+# Series that are drawn beside methods.
+SERIES: dict[str, MethodStyle] = {
+    "model": MethodStyle("Model", "#1A1A1A", "s", "--"),
+    "lipex_vs_lime": MethodStyle("LIPEx with LIME", "#707070", "+", ":"),
 }
 
 # Methods of the papers that the library does not have, and series that are no method.
@@ -64,9 +70,7 @@ _OTHER_NAMES = {
     "blur_ig": "Blur IG",
     "vanilla_gradient": "Vanilla gradient",
     "smoothgrad": "SmoothGrad",
-    "model": "Model",
     "accuracy": "Accuracy",
-    "lipex_vs_lime": "LIPEx with LIME",
     "overlap": "LIPEx's features among LIME's",
     "lipex_tv": "LIPEx, total variation",
     "model_tv": "Model, total variation",
@@ -79,7 +83,7 @@ def method_style(method: str) -> MethodStyle:
     Parameters
     ----------
     method
-        A name of the library, such as ``"lipex"``.
+        A name of the library, such as ``"lipex"``, or a series drawn beside methods.
 
     Returns
     -------
@@ -90,9 +94,10 @@ def method_style(method: str) -> MethodStyle:
     ValueError
         If the method has none; the message lists those that have.
     """
-    if method not in METHODS:
-        raise ValueError(f"no style for method {method!r}; methods: {', '.join(METHODS)}")
-    return METHODS[method]
+    styles = METHODS | SERIES
+    if method not in styles:
+        raise ValueError(f"no style for method {method!r}; methods: {', '.join(styles)}")
+    return styles[method]
 
 
 def method_name(method: str) -> str:
@@ -109,8 +114,8 @@ def method_name(method: str) -> str:
         ``"LIME (1000)"``; an unknown name with blanks for underscores.
     """
     base, blank, rest = method.partition(" ")
-    if base in METHODS:
-        name = METHODS[base].name
+    if base in METHODS | SERIES:
+        name = method_style(base).name
     else:
         name = _OTHER_NAMES.get(base, base.replace("_", " "))
     return f"{name}{blank}{rest}"
@@ -142,4 +147,4 @@ def _rc() -> dict[str, Any]:
 
     source = resources.files("xai_lib.report").joinpath("book.mplstyle")
     with resources.as_file(source) as path:
-        return dict(rc_params_from_file(path, use_default_template=False))
+        return {str(k): v for k, v in rc_params_from_file(path, False, False).items()}

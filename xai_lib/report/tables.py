@@ -43,8 +43,8 @@ def paper_vs_ours(result: Result) -> Html:
     Returns
     -------
     Html
-        Each cell: our number, its 95 % interval, and the paper's number with its spread. Cells
-        that the paper prints and this run lacks are shown too. The caption names profile, data,
+        Our numbers with their 95 % intervals, and the paper's with their spread. Cells that the
+        paper prints and this run lacks are shown too. The caption names profile, data,
         black boxes with their held-out accuracy, stand-ins, n and device.
 
     Raises
@@ -143,7 +143,7 @@ def caption(result: Result) -> str:
         parts[0] += f" ({escape(item.quantity)})"
     if spread:
         n = str(spread[0]) if len(spread) == 1 else f"{spread[0]} to {spread[-1]}"
-        parts.append(f"[ ] 95 % interval, n = {n}")
+        parts.append(f"In brackets the 95 % interval, n = {n}")
     if item.kind == "added":
         parts.append("Not in the paper")
     elif not item.printed:
@@ -179,7 +179,7 @@ def _hidden(row: Row, item: papers.Item) -> bool:
 
 
 def _matches(row: Row, printed: Row, keys: Sequence[str]) -> bool:
-    """A printed cell without a key (such as the data set) stands beside all of ours."""
+    """Match on the keys the printed cell has; without a data set it fits all of ours."""
     return all(row.get(key) == printed[key] for key in keys if key in printed)
 
 
@@ -216,25 +216,25 @@ def _wide(
     for place, ours, printed in pairs:
         line = lines.setdefault(tuple(place[key] for key in index), {})
         line[place[pivot]] = (ours, printed)
-    # Without printed numbers one column says so; otherwise each cell carries the paper's.
-    printed_any = any(p is not None for _, _, p in pairs)
+    printed_any = any(printed is not None for _, _, printed in pairs)
     rows = []
     for place_key, line in lines.items():
-        cells = [_key(result, key, value) for key, value in zip(index, place_key, strict=True)]
-        for column in columns:
-            ours, printed = line.get(column, (None, None))
-            text = _ours(ours, item, "<br>") if column in line else ""
-            if printed_any and column in line:
-                text += f"<br>{muted('paper: ' + _paper(printed, item, short=True))}"
-            cells.append(text)
-        if not printed_any:
-            cells.append(muted(NOT_PRINTED))
-        rows.append(cells)
-    head = [_HEADS.get(key, key) for key in index]
+        start = [_key(result, key, value) for key, value in zip(index, place_key, strict=True)]
+        shown = [line.get(column) for column in columns]
+        if printed_any:
+            start_ours, start_paper = [*start, "ours"], [*start, "paper"]
+            rows.append(
+                start_ours + ["" if c is None else _ours(c[0], item, "<br>") for c in shown]
+            )
+            paper = ["" if c is None else muted(_paper(c[1], item, short=True)) for c in shown]
+            rows.append(start_paper + paper)
+        else:
+            rows.append(start + ["" if c is None else _ours(c[0], item, "<br>") for c in shown])
+    head = [_HEADS.get(key, key) for key in index] + [""] * printed_any
     head += [_key(result, pivot, column, head=True) for column in columns]
     if not printed_any:
-        head.append("Paper")
-    return table(head, rows, caption(result), headers=len(index))
+        rows.append(["Paper"] + [""] * (len(index) - 1) + [NOT_PRINTED])
+    return table(head, rows, caption(result), headers=len(index) + printed_any)
 
 
 def _key(result: Result, key: str, value: Any, head: bool = False) -> str:
@@ -244,8 +244,11 @@ def _key(result: Result, key: str, value: Any, head: bool = False) -> str:
         return escape(papers.paper(result.paper).setting_name(str(value)))
     if key in ("method", "series"):
         return escape(method_name(str(value)))
-    if key == "k" and head:
-        return f"K = {escape(str(value))}"
+    if key == "k":
+        text = escape(str(value)).replace("-", " to ")
+        return f"K = {text}" if head else text
+    if key == "n_samples" and head:
+        return f"N = {escape(str(value))}"
     if key == "delta":
         return escape(angle_name(str(value)))
     if isinstance(value, float):
@@ -280,7 +283,7 @@ def _ours(row: Row | None, item: papers.Item, separator: str = " ") -> str:
 
 def _paper(row: Row | None, item: papers.Item, short: bool = False) -> str:
     if row is None:
-        return "–" if short else f'<span style="color:{MUTED}">{NOT_PRINTED}</span>'
+        return "not printed" if short else f'<span style="color:{MUTED}">{NOT_PRINTED}</span>'
     value = row[item.value]
     text = escape(str(value)) if item.value != "mean" else _number(value, item.digits)
     return text if row.get("sd") is None else f"{text} ± {_number(row['sd'], item.digits)}"

@@ -46,9 +46,9 @@ def status_markdown(tree: BookTree, names: list[str]) -> str:
     Returns
     -------
     str
-        MyST Markdown with one section per notebook.
+        MyST Markdown: an overview, then one section per notebook.
     """
-    lines: list[str] = []
+    lines = _overview(tree, names)
     for name in names:
         page = PAGE_OF.get(name, f"book/papers/{name}.ipynb")
         lines += [f"## Notebook {name}", "", f"[Open the page]({_from_pages(page)}).", ""]
@@ -57,7 +57,7 @@ def status_markdown(tree: BookTree, names: list[str]) -> str:
             lines += ["It has not been executed yet.", ""]
             continue
         results = load_results(tree.results / name)
-        lines += _table(["", ""], _facts(record, results))
+        lines += _pairs(_facts(record, results))
         data = _distinct(row for result in results for row in result["data"])
         lines += _section("Data", ["name", "split", "rows", "source", "stands for"], data)
         boxes = _distinct(row for result in results for row in result["black_box"])
@@ -81,7 +81,7 @@ def claims_markdown(tree: BookTree) -> str:
     """
     from xai_lib.report.claims import claims_table
 
-    return str(claims_table(tree.results)) + "\n"
+    return f"```{{raw}} html\n{claims_table(folder=tree.results)}\n```\n"
 
 
 def load_results(folder: Path) -> list[Row]:
@@ -100,18 +100,32 @@ def load_results(folder: Path) -> list[Row]:
     return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
 
 
+def _overview(tree: BookTree, names: list[str]) -> list[str]:
+    records = [(name, RunRecord.load(tree.run_record(name))) for name in names]
+    rows = [
+        [name, record.profile, record.device, duration(record.seconds), _commit(record)]
+        for name, record in records
+        if record is not None
+    ]
+    return _table(["notebook", "profile", "device", "time", "commit"], rows) if rows else []
+
+
+def _commit(record: RunRecord) -> str:
+    dirty = "-dirty" if record.commit.endswith("-dirty") else ""
+    return f"`{record.commit.removesuffix('-dirty')[:12]}{dirty}`"
+
+
 def _facts(record: RunRecord, results: list[Row]) -> list[list[str]]:
     slow = sorted(enumerate(record.cells, start=1), key=lambda pair: -pair[1])[:3]
     calls = sum(int(result["provenance"]["model_calls"]) for result in results)
-    commit = record.commit[:12] + ("-dirty" if record.commit.endswith("-dirty") else "")
     facts = [
         ["profile", record.profile],
         ["started (UTC)", record.started.replace("T", " ").rstrip("Z")],
         ["time", duration(record.seconds)],
         ["slowest cells", ", ".join(f"number {n}: {duration(s)}" for n, s in slow if s >= 0.05)],
-        ["device", f"{record.device}, {record.threads} threads"],
+        ["device", f"{record.device}; {record.threads} thread{'s' * (record.threads > 1)}"],
         ["seed", str(record.parameters.get("seed", ""))],
-        ["commit", f"`{commit}`"],
+        ["commit", _commit(record)],
         ["versions", ", ".join(f"{name} {v}" for name, v in record.versions.items())],
     ]
     if results:
@@ -141,6 +155,13 @@ def _cell(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "; ".join(_cell(entry) for entry in value)
     return str(value)
+
+
+def _pairs(facts: list[list[str]]) -> list[str]:
+    lines = ["```{list-table}", ":stub-columns: 1", ":widths: 20 80", ""]
+    for name, value in facts:
+        lines += [f"* - {name}", f"  - {value}"]
+    return [*lines, "```", ""]
 
 
 def _table(header: list[str], rows: list[list[str]]) -> list[str]:

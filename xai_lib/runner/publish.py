@@ -10,7 +10,9 @@ from xai_lib.runner.project import BookTree, Project
 from xai_lib.runner.weave import weave_file
 
 
-def publish_notebooks(project: Project, names: list[str] | tuple[str, ...], profile: str) -> list[Path]:
+def publish_notebooks(
+    project: Project, names: list[str] | tuple[str, ...], profile: str
+) -> list[Path]:
     """Copy executed notebooks, results and run records of a profile into the committed book.
 
     Parameters

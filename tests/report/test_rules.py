@@ -1,0 +1,370 @@
+"""Every rule, on made-up results that bring about each verdict."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from xai_lib import papers
+from xai_lib.report import ResultError, rules
+from xai_lib.report.cells import (
+    NOT_REPRODUCED,
+    NOT_TESTABLE,
+    PARTLY,
+    REPRODUCED,
+    difference_of,
+    text_of,
+    two_sided,
+)
+
+
+def mean(value, half=0.02, n=100, **columns):
+    return {**columns, "mean": value, "low": value - half, "high": value + half, "n": n}
+
+
+def difference(value, half=0.02, n=100, **columns):
+    return {**columns, "difference": value, "low": value - half, "high": value + half, "n": n}
+
+
+def make_claim(rule, pending=None, **parameters):
+    parameters = {"settings": ["emotion"]} | parameters
+    return papers.Claim(
+        paper="lipex", id="a-claim", statement="s", where="w", by="paper",
+        reads=(parameters["item"],), criterion="c", rule=rule, parameters=parameters,
+        modality="text", pending=pending,
+    )  # fmt: skip
+
+
+# --- paired_advantage ---------------------------------------------------------------------------
+
+ROW = mean(0.5, setting="emotion", k=1, method="lipex")
+
+
+def pair(value, k="1-5", second="lime", setting="emotion", **more):
+    columns = {"setting": setting, "k": k, "first": "lipex", "second": second}
+    return difference(value, **columns, **more)
+
+
+def advantage(save, comparisons, **parameters):
+    result = save("table-1", [ROW], comparisons)
+    wanted = {"item": "table-1", "first": "lipex", "second": "lime", "k": "1-5"}
+    return rules.decide({"table-1": result}, make_claim("paired_advantage", **wanted | parameters))
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        (0.03, REPRODUCED),
+        (0.02, PARTLY),  # the interval starts at zero: an advantage has to be above it
+        (0.01, PARTLY),
+        (0.0, NOT_REPRODUCED),
+        (-0.01, NOT_REPRODUCED),
+        (-0.5, NOT_REPRODUCED),
+    ],
+)
+def test_advantage_by_pooled_difference(save, value, verdict):
+    outcome = advantage(save, [pair(value)])
+    assert outcome.verdict == verdict
+    assert outcome.effect == pytest.approx(value)
+    assert (outcome.low, outcome.high) == pytest.approx((value - 0.02, value + 0.02))
+    assert outcome.n == 100
+
+
+def test_advantage_sentence(save):
+    outcome = advantage(save, [pair(0.0312)])
+    assert outcome.sentence == (
+        "LIPEx minus LIME, Emotion, K = 1 to 5: +0.031 [+0.011, +0.051], n = 100."
+    )
+
+
+def test_a_sure_defeat_at_one_k_makes_it_partly(save):
+    assert advantage(save, [pair(0.1), pair(-0.01, k=1)]).verdict == REPRODUCED
+    outcome = advantage(save, [pair(0.1), pair(-0.03, k=1, p_holm=0.01), pair(0.2, 2, p_holm=0.2)])
+    assert outcome.verdict == PARTLY
+    assert outcome.sentence.endswith(
+        "At single K, after Holm's correction: better in 0, worse in 1 of 2 comparisons."
+    )
+
+
+def test_advantage_over_several_needs_all(save):
+    both = [pair(0.2, second="saliency"), pair(0.1, second="deeplift")]
+    names = ["saliency", "deeplift"]
+    outcome = advantage(save, both, second=names)
+    assert outcome.verdict == REPRODUCED
+    assert outcome.effect == pytest.approx(0.1), "the weaker of the two"
+    assert outcome.sentence.startswith("Holds in 2 of 2 cases; weakest: LIPEx minus DeepLIFT")
+    one = [both[0], pair(-0.1, second="deeplift")]
+    outcome = advantage(save, one, second=names)
+    assert (outcome.verdict, outcome.effect) == (PARTLY, pytest.approx(-0.1))
+    none = [pair(-0.2, second="saliency"), one[1]]
+    assert advantage(save, none, second=names).verdict == NOT_REPRODUCED
+
+
+def test_methods_and_settings_left_out_are_named(save):
+    outcome = advantage(
+        save,
+        [pair(0.2, second="saliency")],
+        second=["saliency", "deeplift"],
+        settings=["emotion", "newsgroups20"],
+    )
+    assert outcome.verdict == REPRODUCED
+    assert outcome.sentence.endswith("Not run: 20 Newsgroups. Not run: DeepLIFT.")
+    outcome = advantage(save, [pair(0.2, second="saliency")])
+    assert outcome.verdict == NOT_TESTABLE
+    assert outcome.sentence == "Table-1 has no comparison with LIME."
+
+
+def test_advantage_over_cells(save):
+    def at(n, value):
+        return pair(value) | {"n_samples": n}
+
+    def judge(comparisons, values="present"):
+        return advantage(save, comparisons, cells={"n_samples": values})
+
+    assert judge([at(200, 0.1), at(1000, 0.1)]).verdict == REPRODUCED
+    outcome = judge([at(200, 0.1), at(1000, -0.1)])
+    assert outcome.verdict == PARTLY
+    assert "LIPEx minus LIME, Emotion, 1000 perturbations, K = 1 to 5: -0.100" in outcome.sentence
+    assert judge([at(200, 0.1), at(1000, -0.1)], [200]).verdict == REPRODUCED
+    outcome = judge([at(200, 0.1)], [300])
+    assert outcome.sentence == "No comparison has a n_samples that the claim asks for."
+
+
+def test_a_missing_pooled_comparison_is_an_error(save):
+    with pytest.raises(ResultError, match="no entry of comparisons with setting = 'emotion'.*k"):
+        advantage(save, [pair(0.1, k=1)])
+
+
+def test_without_an_interval_nothing_is_sure(save):
+    few = pair(0.3) | {"low": None, "high": None, "n": 3}
+    assert advantage(save, [few]).verdict == PARTLY
+
+
+# --- level --------------------------------------------------------------------------------------
+
+
+def level(save, rows, **parameters):
+    result = save("figure-5", rows)
+    wanted = {"item": "figure-5", "where": {"series": "lipex"}, "label": "Jaccard index"}
+    return rules.decide({"figure-5": result}, make_claim("level", **wanted | parameters))
+
+
+def curve(*values, series="lipex", setting="emotion"):
+    deltas = ("pi/16", "pi/8", "pi/4", "pi/2")
+    return [
+        mean(value, setting=setting, delta=delta, series=series)
+        for delta, value in zip(deltas, values, strict=False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "at_least", "at_most"),
+    [
+        ((0.6, 0.9), REPRODUCED, NOT_REPRODUCED),
+        ((0.52, 0.9), REPRODUCED, NOT_REPRODUCED),  # the border itself is enough
+        ((0.51, 0.9), PARTLY, NOT_REPRODUCED),
+        ((0.5, 0.9), PARTLY, PARTLY),
+        ((0.49, 0.9), PARTLY, PARTLY),
+        ((0.4, 0.9), PARTLY, PARTLY),
+        ((0.1, 0.2), NOT_REPRODUCED, REPRODUCED),
+    ],
+)
+def test_levels(save, values, at_least, at_most):
+    rows = curve(*values)
+    assert level(save, rows, cells=["delta"], at_least=0.5).verdict == at_least
+    assert level(save, rows, cells=["delta"], at_most=0.5).verdict == at_most
+
+
+def test_level_reads_the_chosen_rows_only(save):
+    rows = curve(0.9, 0.9) + curve(0.1, 0.1, series="lime")
+    assert level(save, rows, at_least=0.5).verdict == REPRODUCED
+    where = {"series": "lime", "delta": "pi/16"}
+    outcome = level(save, rows, where=where, at_most=0.5)
+    assert outcome.verdict == REPRODUCED
+    assert outcome.sentence == (
+        "Jaccard index, Emotion, within π/16: 0.100 [0.080, 0.120], n = 100."
+    )
+
+
+def test_level_weakest_cell(save):
+    outcome = level(save, curve(0.9, 0.6, 0.7), cells=["delta"], at_least=0.5)
+    assert outcome.effect == 0.6
+    assert "weakest: Jaccard index, Emotion, within π/8" in outcome.sentence
+
+
+def test_row_without_interval_columns_is_an_error(save):
+    rows = [*curve(0.9), {"setting": "emotion", "series": "lipex", "delta": "pi/8", "mean": None}]
+    with pytest.raises(ResultError, match="an entry of rows lacks low, high, n"):
+        level(save, rows, at_least=0.5)
+
+
+# --- trend, level_and_trend ---------------------------------------------------------------------
+
+
+def rate(save, values, rule="trend", **parameters):
+    rows = [mean(v, setting="emotion", k=k) for k, v in enumerate(values, 1)]
+    wanted = {"item": "table-3", "along": "k", "from": 1, "to": 3, "direction": "falls"}
+    claim = make_claim(rule, **wanted | parameters)
+    return rules.decide({"table-3": save("table-3", rows)}, claim)
+
+
+def test_trend_interval_is_that_of_independent_means(save):
+    outcome = rate(save, [0.9, 0.2, 0.8])
+    assert outcome.verdict == REPRODUCED
+    assert outcome.effect == pytest.approx(-0.1)
+    half = math.sqrt(0.02**2 + 0.02**2)
+    assert (outcome.low, outcome.high) == pytest.approx((-0.1 - half, -0.1 + half))
+    assert outcome.sentence.startswith("Emotion, from K = 1 to 3: -0.100 [-0.128, -0.072]")
+
+
+def test_trend_directions(save):
+    assert rate(save, [0.9, 0.2, 0.88]).verdict == PARTLY
+    assert rate(save, [0.9, 0.2, 0.9]).verdict == NOT_REPRODUCED
+    assert rate(save, [0.9, 0.2, 0.8], direction="rises").verdict == NOT_REPRODUCED
+    assert rate(save, [0.8, 0.2, 0.9], direction="rises").verdict == REPRODUCED
+
+
+def test_difference_of_uneven_intervals():
+    end = {"mean": 0.5, "low": 0.4, "high": 0.7, "n": 10}
+    start = {"mean": 0.2, "low": 0.1, "high": 0.5, "n": 20}
+    found = difference_of(end, start)
+    assert found["difference"] == pytest.approx(0.3)
+    assert found["low"] == pytest.approx(0.3 - math.hypot(0.1, 0.3))
+    assert found["high"] == pytest.approx(0.3 + math.hypot(0.2, 0.1))
+    assert found["n"] == 10
+    assert difference_of(end | {"low": None}, start)["high"] is None
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([0.9, 0.8, 0.7], REPRODUCED),
+        ([0.7, 0.8, 0.9], PARTLY),  # high, but rising
+        ([0.9, 0.6, 0.3], PARTLY),  # falls, but below one half at the end
+        ([0.1, 0.2, 0.3], NOT_REPRODUCED),
+    ],
+)
+def test_level_and_trend(save, values, verdict):
+    outcome = rate(save, values, "level_and_trend", at_least=0.5, label="match")
+    assert outcome.verdict == verdict
+    assert outcome.effect == min(values)
+    assert " Trend: Emotion, from K = 1 to 3: " in outcome.sentence
+
+
+# --- tracks, identical --------------------------------------------------------------------------
+
+
+def track(save, gaps, half=0.02):
+    rows = [mean(0.5, setting="emotion", sigma=0.0, series="accuracy")]
+    comparisons = [
+        difference(gap, half, setting="emotion", sigma=sigma, first="lipex", second="model")
+        for sigma, gap in gaps.items()
+    ]
+    claim = make_claim("tracks", item="figure-4", first="lipex", second="model", tolerance=0.1)
+    return rules.decide({"figure-4": save("figure-4", rows, comparisons)}, claim)
+
+
+def test_tracks(save):
+    assert track(save, {0.0: 0.9, 0.1: 0.05, 0.2: -0.08}).verdict == REPRODUCED
+    assert track(save, {0.1: 0.05, 0.2: -0.09}).verdict == PARTLY
+    assert track(save, {0.1: 0.05, 0.2: -0.2}).verdict == PARTLY
+    assert track(save, {0.1: 0.2, 0.2: -0.2}).verdict == NOT_REPRODUCED
+    assert track(save, {0.1: 0.05, 0.2: 0.2, 0.3: 0.3}).verdict == NOT_REPRODUCED
+    outcome = track(save, {0.1: 0.05, 0.2: -0.2})
+    assert outcome.sentence == (
+        "Holds in 1 of 2 cases; weakest: LIPEx minus Model, Emotion, σ = 0.2: -0.200 "
+        "[-0.220, -0.180], n = 100."
+    )
+    outcome = track(save, {0.0: 0.0})
+    assert (outcome.verdict, outcome.sentence) == (
+        NOT_TESTABLE,
+        "No noise level above 0 was run.",
+    )
+
+
+def same(save, first, second):
+    rows = [
+        mean(value, setting="emotion", k=k, method=method)
+        for method, values in (("guided_backprop", first), ("saliency", second))
+        for k, value in enumerate(values, 1)
+    ]
+    claim = make_claim(
+        "identical", item="table-1", first="guided_backprop", second="saliency", tolerance=0.005
+    )
+    return rules.decide({"table-1": save("table-1", rows)}, claim)
+
+
+def test_identical(save):
+    outcome = same(save, [0.6, 0.7], [0.6, 0.7])
+    assert (outcome.verdict, outcome.effect) == (REPRODUCED, 0.0)
+    assert same(save, [0.6, 0.704], [0.6, 0.7]).verdict == REPRODUCED
+    outcome = same(save, [0.6, 0.7], [0.6, 0.69])
+    assert (outcome.verdict, outcome.effect) == (PARTLY, pytest.approx(0.01))
+    assert same(save, [0.6, 0.7], [0.5, 0.8]).verdict == NOT_REPRODUCED
+
+
+def test_a_difference_that_rounds_to_zero_has_no_sign():
+    row = {"difference": -0.0002, "low": -0.01, "high": 0.0004, "n": 5}
+    cell = two_sided(make_claim("tracks", item="x"), {"setting": "emotion"}, row, 0.1)
+    assert text_of(cell, sign=True) == "Emotion: 0.000 [-0.010, 0.000], n = 5"
+
+
+# --- time_saving --------------------------------------------------------------------------------
+
+
+def save_times(save, **seconds):
+    rows, comparisons = [], []
+    for setting, (lipex, lime, half) in seconds.items():
+        rows.append(mean(lipex, setting=setting, method="lipex", n_samples=1000))
+        comparisons.append(
+            difference(lipex - lime, half, setting=setting, first="lipex", second="lime")
+            | {"mean_second": lime}
+        )
+    claim = make_claim(
+        "time_saving", item="table-5", first="lipex", second="lime", claimed=0.53,
+        settings=["emotion", "newsgroups20"],
+    )  # fmt: skip
+    return rules.decide({"table-5": save("table-5", rows, comparisons)}, claim)
+
+
+def test_the_papers_own_times_are_reproduced(save):
+    outcome = save_times(save, emotion=(8.66, 15.0, 0.3), newsgroups20=(40.82, 113.04, 2.0))
+    assert outcome.verdict == REPRODUCED
+    assert outcome.effect == pytest.approx((0.42266667 + 0.63888889) / 2, abs=1e-6)
+    # Halves as shares of LIME's time, put together as of independent settings.
+    half = math.hypot(0.3 / 15.0, 2.0 / 113.04) / 2
+    assert outcome.low == pytest.approx(outcome.effect - half, abs=1e-6)
+    assert outcome.high == pytest.approx(outcome.effect + half, abs=1e-6)
+    assert "saves 53.1% [51.7%, 54.4%] of the time of LIME, n = 200" in outcome.sentence
+    assert "(Emotion 42.3%, 20 Newsgroups 63.9%); claimed: 53%." in outcome.sentence
+
+
+def test_time_verdicts(save):
+    assert save_times(save, emotion=(2.0, 10.0, 0.5)).verdict == REPRODUCED
+    assert save_times(save, emotion=(6.0, 10.0, 0.5)).verdict == PARTLY
+    assert save_times(save, emotion=(6.0, 10.0, 1.4)).verdict == REPRODUCED
+    assert save_times(save, emotion=(9.0, 10.0, 1.4)).verdict == NOT_REPRODUCED
+    assert save_times(save, emotion=(12.0, 10.0, 0.5)).verdict == NOT_REPRODUCED
+    assert save_times(save, emotion=(2.0, 10.0, 0.5)).sentence.endswith("Not run: 20 Newsgroups.")
+
+
+# --- what no rule could decide ------------------------------------------------------------------
+
+
+def test_not_testable_gives_the_reason(save):
+    claim = make_claim("level", item="figure-5", at_least=0.5)
+    outcome = rules.decide({}, claim)
+    assert outcome == rules.Outcome(
+        NOT_TESTABLE, None, None, None, None, "No result for figure-5 in this run."
+    )
+    result = save("figure-5", curve(0.9, setting="newsgroups20"))
+    outcome = rules.decide({"figure-5": result}, claim)
+    assert outcome.sentence == "Figure-5 was not run on Emotion."
+    claim = make_claim("level", item="figure-5", at_least=0.5, pending="images come later")
+    assert rules.decide({}, claim).sentence == "Images come later."
+
+
+def test_unknown_rule():
+    with pytest.raises(ValueError, match="claim 'a-claim': no rule 'vote'; rules: .*level"):
+        rules.decide({}, make_claim("vote", item="x"))

@@ -1,0 +1,54 @@
+"""Occlusion: what the black box loses when one word is removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from xai_lib.explainers.base import Attribution, Explainer
+from xai_lib.models.base import Classifier
+from xai_lib.text import TextInstance
+
+
+@dataclass(frozen=True)
+class Occlusion(Explainer):
+    """The probability of the text minus the probability without the word, for all classes.
+
+    Costs F + 1 model calls.
+
+    Attributes
+    ----------
+    group, removal
+        See `xai_lib.text.TextInstance` and `Classifier.predict_masked`. The default
+        ``removal="drop"`` deletes the word, which every black box understands.
+
+    References
+    ----------
+    Zeiler & Fergus (2014), "Visualizing and understanding convolutional networks", section 4.2.
+
+    Notes
+    -----
+    xai-benchmark, from which LIPEx takes its baselines, sets one token at a time to id 0, the
+    padding token of BERT, without a change to the attention mask, and attributes logits.
+    ``removal="pad"`` comes closest; it puts one padding token in the place of a whole word, and
+    the weights stay differences of probabilities.
+    """
+
+    name: ClassVar[str] = "occlusion"
+    group: str = "position"
+    removal: str = "drop"
+
+    def attribute(
+        self, instances: list[TextInstance], classifier: Classifier, seed: int
+    ) -> list[Attribution]:
+        """Explain instances; see `Explainer.attribute`."""
+        masks = [
+            np.concatenate([np.ones((1, n), dtype=bool), ~np.eye(n, dtype=bool)])
+            for n in (one.n_features for one in instances)
+        ]
+        answers = classifier.predict_masked(instances, masks, self.removal)
+        return [
+            Attribution((answer[0] - answer[1:]).T, answer[0], len(answer)) for answer in answers
+        ]

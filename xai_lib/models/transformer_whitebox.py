@@ -1,0 +1,136 @@
+"""The inside of a transformers classifier: embeddings, logits, and what its last layer reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from xai_lib.models.whitebox import Embedded
+from xai_lib.text import TextInstance
+
+if TYPE_CHECKING:
+    from xai_lib.models.huggingface import Tokens
+
+
+class TransformerWhiteBox:
+    """The white-box half of `HuggingFaceClassifier`; see `xai_lib.models.whitebox.WhiteBox`."""
+
+    name: str
+    classes: tuple[str, ...]
+    device: str
+    max_length: int
+    model: Any
+    tokenizer: Any
+    _runner: Any
+
+    if TYPE_CHECKING:
+
+        def _encode(self, one: TextInstance) -> Tokens: ...
+        def _run(self, inputs: list[np.ndarray]) -> np.ndarray: ...
+        def _batches(self, lengths: np.ndarray) -> list[tuple[int, np.ndarray]]: ...
+        def _inputs_of_masks(
+            self, instances: Sequence[TextInstance], masks: Sequence[np.ndarray], removal: str
+        ) -> tuple[list[np.ndarray], list[int]]: ...
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The model in float32, whatever precision predictions are made in."""
+        return self.model
+
+    def embed(self, instances: Sequence[TextInstance], width: int = 0) -> Embedded:
+        """Look up the word embeddings of instances.
+
+        Parameters
+        ----------
+        instances
+            n instances of this classifier, at least one.
+        width
+            Pad to this many tokens, or to `max_length` where that is less.
+
+        Returns
+        -------
+        Embedded
+            Padded on the right, to the longest of them at least.
+        """
+        tokens = [self._encode(one) for one in instances]
+        width = max([len(one.ids) for one in tokens] + [min(width, self.max_length)])
+        ids = np.full((len(tokens), width), self.tokenizer.pad_token_id or 0, dtype=np.int64)
+        attention = np.zeros_like(ids)
+        word = np.full_like(ids, -1)
+        for row, one in enumerate(tokens):
+            ids[row, : len(one.ids)] = one.ids
+            attention[row, : len(one.ids)] = 1
+            word[row, : len(one.ids)] = one.word
+        table = self.model.get_input_embeddings()
+        with torch.no_grad():
+            embeddings = table(torch.from_numpy(ids).to(self.device))
+        return Embedded(embeddings, torch.from_numpy(attention).to(self.device), word)
+
+    def padding_embedding(self) -> torch.Tensor:
+        """Return the (d,) embedding of the padding token; zeros where the tokenizer has none."""
+        weight: torch.Tensor = self.model.get_input_embeddings().weight.detach()
+        token = self.tokenizer.pad_token_id
+        return torch.zeros_like(weight[0]) if token is None else weight[token].clone()
+
+    def logits_from_embeddings(
+        self, embeddings: torch.Tensor, attention: torch.Tensor
+    ) -> torch.Tensor:
+        """Run the float32 model on word embeddings; gradients flow where they are enabled.
+
+        Parameters
+        ----------
+        embeddings
+            (n, T, d); positions and token types are added by the model.
+        attention
+            (n, T), 0 for padding.
+
+        Returns
+        -------
+        (n, C) float32 tensor
+        """
+        logits: torch.Tensor = self.model(inputs_embeds=embeddings, attention_mask=attention).logits
+        return logits
+
+    def output_layer(self) -> torch.nn.Linear:
+        """Return the last linear layer, whose outputs are the C logits."""
+        for module in reversed(list(self._runner.modules())):
+            if isinstance(module, torch.nn.Linear) and module.out_features == len(self.classes):
+                return module
+        raise ValueError(f"The model {self.name!r} does not end in a linear layer.")
+
+    def masked_features(
+        self,
+        instances: Sequence[TextInstance],
+        masks: Sequence[np.ndarray],
+        removal: str = "drop",
+    ) -> list[np.ndarray]:
+        """Return what enters the last linear layer for masked texts.
+
+        Parameters
+        ----------
+        instances, masks, removal
+            As for `predict_masked`, many instances.
+
+        Returns
+        -------
+        list of (n, d) float32 array
+            Multiplying by the weights of `output_layer` and adding its bias gives the logits.
+        """
+        inputs, counts = self._inputs_of_masks(instances, masks, removal)
+        layer = self.output_layer()
+        caught: list[np.ndarray] = []
+        hook = layer.register_forward_pre_hook(
+            lambda _, arguments: caught.append(arguments[0].float().cpu().numpy())
+        )
+        try:
+            self._run(inputs)
+        finally:
+            hook.remove()
+        features = np.empty((len(inputs), layer.in_features), dtype=np.float32)
+        batches = self._batches(np.array([len(ids) for ids in inputs]))
+        for (_, rows), answer in zip(batches, caught, strict=True):
+            features[rows] = answer[: len(rows)]
+        return np.split(features, np.cumsum(counts)[:-1])
