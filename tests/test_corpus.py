@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import xai_lib.corpus as corpus_module
+from xai_lib import atomic
+from xai_lib import progress as progress_module
 from xai_lib.corpus import CorpusExplanations, explain_corpus
 from xai_lib.explanation import Explanation
 from xai_lib.text import make_instance
@@ -241,7 +242,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path, whole, where):
     run(folder)
     assert {name: raw for name, raw in contents(folder).items() if name[0] != "."} == whole
     for path in leftovers:  # young files are left alone, old ones swept up
-        old = time.time() - 2 * corpus_module.STALE_SECONDS
+        old = time.time() - 2 * atomic.STALE_SECONDS
         os.utime(path, (old, old))
     run(folder)
     assert contents(folder) == whole
@@ -312,16 +313,18 @@ def test_a_damaged_part_is_noticed_and_done_again(tmp_path, whole, damage):
         ({"texts": TEXTS[:-1]}, "n is 7 there and 6 here; texts_sha256 is .* there and .* here"),
         ({"texts": ["good", " film", *TEXTS[1:]]}, "n is 7 there and 8 here"),
         (
-            {"explainer": FakeExplainer(n_samples=9)},
-            r"settings is {} there and {'n_samples': 9} here",
+            {"explainer": FakeExplainer(a=1, b=[float("nan")], c={})},
+            r"else: settings.b is \[2\] there and \[nan\] here; settings.c is nothing there and {}",
         ),
     ],
 )
 def test_another_question_is_refused_and_changes_nothing(tmp_path, whole, changes, message):
-    run(tmp_path / "a")
+    explainer = FakeExplainer(a=1, b=[2]) if "explainer" in changes else None
+    before = contents(run(tmp_path / "a", explainer=explainer).folder)
+    assert explainer or before == whole
     with pytest.raises(ValueError, match=message):
         run(tmp_path / "a", **changes)
-    assert contents(tmp_path / "a") == whole
+    assert contents(tmp_path / "a") == before
 
 
 @pytest.mark.parametrize(
@@ -346,7 +349,12 @@ def test_manifests_that_are_no_manifests(tmp_path):
     with pytest.raises(ValueError, match="holds no explanations: there is no manifest"):
         CorpusExplanations(tmp_path)
     path = tmp_path / "manifest.json"
-    for content, message in (("{", "not JSON"), ("[]", "version 1"), ('{"n": 1}', "version 1")):
+    for content, message in (
+        ("{", "not JSON"),
+        ("[]", "version 1"),
+        ('{"n": 1}', "version 1"),
+        ('{"format_version": 1, "n": 1}', "it lacks chunk_size, classes, method, settings"),
+    ):
         path.write_text(content)
         with pytest.raises(ValueError, match=message):
             run(tmp_path)
@@ -389,7 +397,7 @@ def test_a_log_gets_plain_lines(tmp_path, capsys, monkeypatch):
     CorpusExplanations(tmp_path).part_path(1).unlink()
     CorpusExplanations(tmp_path).part_path(3).unlink()
     clock = iter([100.0, 160.0, 170.0])
-    monkeypatch.setattr(corpus_module.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(clock))
     run(tmp_path, progress=True)
     out, err = capsys.readouterr()
     assert out == ""

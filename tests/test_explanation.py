@@ -299,6 +299,20 @@ def test_json_round_trip_loses_nothing(explanation):
     assert repr(back.diagnostics) == repr(explanation.diagnostics)
 
 
+def test_lone_surrogates_side_by_side_stay_two_characters():
+    odd = "\ud83d\ude00"
+    explanation = example(
+        text=odd + example().text,
+        spans=tuple((start + 2, end + 2) for start, end in example().spans),
+        classes=(odd, "b", "c"),
+        settings={"token": [odd]},
+    )
+    back = Explanation.from_json(explanation.to_json())
+    assert back == explanation
+    assert len(back.text) == len(example().text) + 2
+    assert (back.classes[0], back.settings) == (odd, {"token": [odd]})
+
+
 def test_tuples_and_numpy_values_in_settings_become_plain():
     explanation = example(
         settings={"a": (1, np.float32(0.5)), "b": np.arange(2), "c": np.bool_(True)},

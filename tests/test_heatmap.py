@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xai_lib.explanation import Explanation
-from xai_lib.heatmap import compare_html, tint, to_html
+from xai_lib.heatmap import compare_html, to_html
+from xai_lib.ink import tint
 from xai_lib.text import find_words, make_instance
 
 TEXT = "i was not happy,\n  not at <b>all</b> & $5"

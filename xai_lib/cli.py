@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
-import html as html_escape
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from html import escape as html_text
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -274,9 +275,9 @@ def _table(explanation: Explanation, top: int) -> Table:
             pairs = explanation.top(top, of=index)
             words = "  ".join(f"{word} {weight:+.3f}" for word, weight in pairs) or "no words"
         table.add_row(
-            explanation.classes[index],
+            escape(explanation.classes[index]),
             f"{explanation.probabilities[index]:.3f}",
-            words.replace("[", "\\["),
+            escape(words),
             style="bold" if index == explanation.predicted else "",
         )
     return table
@@ -284,9 +285,7 @@ def _table(explanation: Explanation, top: int) -> Table:
 
 def _page(explanation: Explanation) -> str:
     """Make a whole HTML page of the heat map, readable in a light and a dark browser."""
-    title = html_escape.escape(
-        f"{explanation.method}: {explanation.classes[explanation.predicted]}"
-    )
+    title = html_text(f"{explanation.method}: {explanation.classes[explanation.predicted]}")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

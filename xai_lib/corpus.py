@@ -9,21 +9,19 @@ one folder.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import re
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from xai_lib.atomic import replace_file, sweep
 from xai_lib.explanation import Explanation, class_columns
 from xai_lib.lossless import decode, encode, plain
 from xai_lib.models.base import Classifier
+from xai_lib.progress import reporter
 from xai_lib.text import Span
 
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 CACHED_PARTS = 4
-STALE_SECONDS = 3600
 
 _LINE = re.compile(rb'\{"index": (\d+), "sha256": "([0-9a-f]{64})", "explanation": (\{.*\})\}')
 
@@ -109,11 +106,11 @@ def explain_corpus(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, _manifest(texts, classifier, explainer, seed, chunk_size))
-    _sweep(folder)
+    sweep(folder)
     corpus = CorpusExplanations(folder)
     missing = [part for part in range(corpus.n_parts) if not corpus.part_is_valid(part)]
     todo = sum(len(corpus.indices(part)) for part in missing)
-    with _reporter(explainer.name, len(texts), todo, progress) as advance:
+    with reporter(explainer.name, len(texts), todo, progress) as advance:
         for part in missing:
             indices = corpus.indices(part)
             # Another process may have written it since; what it wrote is the same.
@@ -126,7 +123,7 @@ def explain_corpus(
                         f"of the texts {indices.start} to {indices.stop - 1}, in their order."
                     )
                 lines = [_line(i, one) for i, one in zip(indices, explanations, strict=True)]
-                _replace(corpus.part_path(part), b"".join(lines))
+                replace_file(corpus.part_path(part), b"".join(lines))
             advance(len(indices))
     return CorpusExplanations(folder)
 
@@ -299,7 +296,7 @@ def _claim(folder: Path, manifest: dict[str, Any]) -> None:
         if orphans:
             raise ValueError(f"{folder} holds parts but no {MANIFEST}; choose another folder.")
         content = json.dumps(encode(manifest), indent=2, allow_nan=False).encode() + b"\n"
-        _replace(path, content, exclusive=True)
+        replace_file(path, content, exclusive=True)
     there, here = (_flat(one) for one in (_read_manifest(folder), manifest))
     differing = [
         f"{key} is {_short(there, key)} there and {_short(here, key)} here"
@@ -353,98 +350,3 @@ def _line(index: int, explanation: Explanation) -> bytes:
     digest = hashlib.sha256(document).hexdigest()
     head = f'{{"index": {index}, "sha256": "{digest}", "explanation": '
     return head.encode() + document + b"}\n"
-
-
-def _replace(path: Path, content: bytes, exclusive: bool = False) -> None:
-    """Write a file so that it is either whole or not there, even if the power fails.
-
-    With `exclusive`, a file that another process has put there meanwhile stays.
-    """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o644)  # mkstemp makes files that only their owner may read
-        if exclusive:
-            try:
-                with contextlib.suppress(FileExistsError):
-                    os.link(name, path)
-            except OSError:  # a file system without hard links
-                Path(name).replace(path)
-        else:
-            Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # directories cannot be flushed everywhere
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed process left half-written; a young file may be of a living one."""
-    for path in folder.glob(".*.tmp"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > STALE_SECONDS:
-                path.unlink()
-
-
-# -- progress -----------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _reporter(method: str, total: int, todo: int, wanted: bool) -> Iterator[Any]:
-    """Give a function that is told how many texts are done.
-
-    A terminal shows a bar; a log gets a line when half a minute has passed since the last one.
-    """
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    # Never rich's notebook output: it needs widgets, which a static page cannot show.
-    console = Console(stderr=True, force_jupyter=False)
-    if not wanted or not todo:
-        yield lambda _: None
-        return
-    already = f" ({total - todo} of {total} already there)" if todo < total else ""
-    if console.is_terminal:
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left:"),
-            TimeRemainingColumn(),
-            console=console,
-            speed_estimate_period=3600.0,  # a chunk may take minutes
-        )
-        with bar:
-            task = bar.add_task(f"{method}{already}", total=todo)
-            yield lambda count: bar.advance(task, count)
-        return
-
-    start = said = time.monotonic()
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done, said
-        done += count
-        now = time.monotonic()
-        if now - said >= 30 or done == todo:
-            said = now
-            left = (now - start) / done * (todo - done)
-            tail = f"about {left:.0f} s left" if done < todo else f"{now - start:.1f} s"
-            console.print(f"{method}{already}: {done} of {todo} texts, {tail}", markup=False)
-
-    yield advance

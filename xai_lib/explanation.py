@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import operator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from xai_lib.checks import check_spans, check_strings, floats, whole
 from xai_lib.lossless import (
     array_from_json,
     decode,
@@ -102,10 +102,10 @@ class Explanation:
     diagnostics: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_strings("text", [self.text])
-        _check_strings("method", [self.method])
-        words = _check_strings("words", self.words)
-        classes = _check_strings("classes", self.classes)
+        check_strings("text", [self.text])
+        check_strings("method", [self.method])
+        words = check_strings("words", self.words)
+        classes = check_strings("classes", self.classes)
         if not classes:
             raise ValueError("classes is empty; an explanation needs at least one class.")
         repeated = sorted({name for name in classes if classes.count(name) > 1})
@@ -113,13 +113,13 @@ class Explanation:
             raise ValueError(f"Class names must differ, got {repeated} more than once.")
         n_classes, n_features = len(classes), len(words)
 
-        probabilities = _floats("probabilities", self.probabilities, (n_classes,))
+        probabilities = floats("probabilities", self.probabilities, (n_classes,))
         if not ((probabilities >= -1e-6) & (probabilities <= 1 + 1e-6)).all():
             raise ValueError(f"probabilities must lie between 0 and 1, got {probabilities}.")
-        predicted = _whole("predicted", self.predicted)
+        predicted = whole("predicted", self.predicted)
         if predicted >= n_classes:
             raise ValueError(f"predicted is {predicted}, but there are {n_classes} classes.")
-        weights = _floats("weights", self.weights, (n_classes, n_features))
+        weights = floats("weights", self.weights, (n_classes, n_features))
         missing = np.isnan(weights)
         for name, row in zip(classes, missing, strict=True):
             if row.any() and not row.all():
@@ -129,7 +129,7 @@ class Explanation:
                 )
         intercept = self.intercept
         if intercept is not None:
-            intercept = _floats("intercept", intercept, (n_classes,))
+            intercept = floats("intercept", intercept, (n_classes,))
         if self.link is not None and self.link not in LINKS:
             raise ValueError(f"Unknown link {self.link!r}. Valid links are: {LINKS} and None.")
         seconds = float(self.seconds)
@@ -139,16 +139,16 @@ class Explanation:
         coerced: dict[str, Any] = {
             "text": str(self.text),
             "words": words,
-            "spans": _check_spans(self.spans, self.text, n_features),
+            "spans": check_spans(self.spans, self.text, n_features),
             "classes": classes,
             "probabilities": probabilities,
             "predicted": predicted,
             "weights": weights,
             "method": str(self.method),
             "seed": operator.index(self.seed),
-            "model_calls": _whole("model_calls", self.model_calls),
+            "model_calls": whole("model_calls", self.model_calls),
             "seconds": seconds,
-            "truncated_words": _whole("truncated_words", self.truncated_words),
+            "truncated_words": whole("truncated_words", self.truncated_words),
             "intercept": intercept,
             "settings": plain(dict(self.settings), "settings"),
             "diagnostics": {
@@ -249,7 +249,7 @@ class Explanation:
         ValueError
             If `k` is negative, there is no such class, or the method did not explain it.
         """
-        chosen = self.ranking(of)[: _whole("k", k)]
+        chosen = self.ranking(of)[: whole("k", k)]
         row = self.weights[self.class_index(of)]
         return [(self.words[i], float(row[i])) for i in chosen]
 
@@ -431,59 +431,3 @@ class Explanation:
 def class_columns(classes: Sequence[str]) -> list[str]:
     """Return the names of the columns of weights in a table."""
     return [name + " (class)" if name in FRAME_COLUMNS else name for name in classes]
-
-
-def _check_strings(what: str, values: Any) -> tuple[str, ...]:
-    if isinstance(values, str):
-        raise ValueError(f"{what} must be a tuple of strings, got the string {values!r:.60}.")
-    values = tuple(values)
-    for value in values:
-        if not isinstance(value, str):
-            raise ValueError(f"{what} must hold strings, got {type(value).__name__}: {value!r:.60}")
-    # numpy's subclass of str would come back from JSON as another type
-    return tuple(str(value) for value in values)
-
-
-def _check_spans(spans: Any, text: str, n_features: int) -> Any:
-    """Return the spans as tuples of ints after checking that they lie in the text."""
-    checked: list[Any] = []
-    seen: list[Span] = []
-    for feature, entry in enumerate(spans):
-        several = bool(len(entry)) and hasattr(entry[0], "__len__")
-        pairs = []
-        for pair in entry if several else [entry]:
-            if len(pair) != 2:
-                raise ValueError(f"Span {feature} must be (start, end), got {tuple(pair)!r}.")
-            start, end = operator.index(pair[0]), operator.index(pair[1])
-            if not 0 <= start < end <= len(text):
-                raise ValueError(
-                    f"Span {feature} is {(start, end)}, but must hold at least one of the "
-                    f"{len(text)} characters of the text."
-                )
-            pairs.append((start, end))
-        seen.extend(pairs)
-        checked.append(tuple(pairs) if several else pairs[0])
-    if len(checked) != n_features:
-        raise ValueError(f"spans has {len(checked)} entries, but there are {n_features} words.")
-    seen.sort()
-    for one, following in itertools.pairwise(seen):
-        if following[0] < one[1]:
-            raise ValueError(f"Spans {one} and {following} overlap.")
-    return tuple(checked)
-
-
-def _floats(what: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a read-only float64 copy of the wanted shape."""
-    array = np.array(values, dtype=np.float64)
-    if array.shape != shape:
-        raise ValueError(f"{what} must have the shape {shape}, got {array.shape}.")
-    array.flags.writeable = False
-    return array
-
-
-def _whole(what: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise ValueError(f"{what} must be a whole number, got {value!r}.")
-    if operator.index(value) < 0:
-        raise ValueError(f"{what} must not be negative, got {value}.")
-    return operator.index(value)

@@ -8,23 +8,28 @@ underlined, solid for and dotted against, for a print without colour.
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
 from collections.abc import Sequence
-from html import escape
 
 import numpy as np
 
 from xai_lib.explanation import Explanation
-
-INK = "#15181c"
-FADED = "#5f6771"
-PAPER = "#ffffff"
-FOR = "#63ade5"
-AGAINST = "#f7a24f"
-UNDERLINE_FOR = "#0a4f8a"
-UNDERLINE_AGAINST = "#8f4700"
+from xai_lib.ink import (
+    AGAINST,
+    FADED,
+    FOR,
+    INK,
+    PAPER,
+    UNDERLINE_AGAINST,
+    UNDERLINE_FOR,
+    attribute,
+    clean,
+    duration,
+    isolated,
+    share,
+    signed,
+    tint,
+)
 
 MAX_COLUMNS = 10
 MAX_BARS = 6
@@ -45,8 +50,6 @@ _NUMBER = "font-variant-numeric:tabular-nums"
 _SMALL = "font-size:.8rem"
 _CELL = f"padding:.16rem .3rem;border:2px solid {PAPER};{_NUMBER}"
 _CLIP = "max-width:8.5rem;overflow:hidden;text-overflow:ellipsis;white-space:nowrap"
-
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def to_html(explanation: Explanation, of: int | str | None = None, max_classes: int = 10) -> str:
@@ -83,8 +86,8 @@ def to_html(explanation: Explanation, of: int | str | None = None, max_classes: 
     if not explanation.n_features:
         notes.append("The model reads no word of this text, so there is nothing to explain.")
     elif not explanation.explained[shown]:
-        name = _bdi(explanation.classes[shown])
-        notes.append(f"{_bdi(explanation.method)} does not explain the class {name}.")
+        name = isolated(explanation.classes[shown])
+        notes.append(f"{isolated(explanation.method)} does not explain the class {name}.")
     elif not scale:
         notes.append("All weights are 0.")
     if explanation.truncated_words:
@@ -101,7 +104,7 @@ def to_html(explanation: Explanation, of: int | str | None = None, max_classes: 
         table,
         *(f'<div style="{_SMALL};margin:.2rem 0">{note}</div>' for note in notes + table_notes),
     ]
-    return _ROOT.format(label=_attribute(_summary(explanation, shown)), content="".join(content))
+    return _ROOT.format(label=attribute(_summary(explanation, shown)), content="".join(content))
 
 
 def compare_html(explanations: Sequence[Explanation], of: int | str | None = None) -> str:
@@ -141,22 +144,22 @@ def compare_html(explanations: Sequence[Explanation], of: int | str | None = Non
     head = f"{plain};{_SMALL};font-weight:600;padding:.1rem .6rem .1rem 0"
     heading = (
         f'<tr style="background:transparent"><th scope="col" style="{head}">method, largest</th>'
-        f'<th scope="col" style="{head}">weights for {_bdi(first.classes[shown])}</th></tr>'
+        f'<th scope="col" style="{head}">weights for {isolated(first.classes[shown])}</th></tr>'
     )
     rows = [heading]
     for one in explanations:
         scale = _scale(one.weights[shown])
-        largest = "±" + _signed(scale, scale).lstrip("+") if one.explained[shown] else "–"
+        largest = "±" + signed(scale, scale).lstrip("+") if one.explained[shown] else "–"
         rows.append(
             f'<tr style="background:transparent"><th scope="row" style="{plain};font-weight:600;'
-            f'line-height:1.4;padding:.5rem .6rem .2rem 0;white-space:nowrap">{_clean(one.method)}'
+            f'line-height:1.4;padding:.5rem .6rem .2rem 0;white-space:nowrap">{clean(one.method)}'
             f'<span style="display:block;font-weight:400;{_SMALL};{_NUMBER}">{largest}</span></th>'
             f'<td style="{plain};padding:.15rem 0;width:100%;white-space:normal">'
             f'<div dir="auto" style="{_PANEL}">{_text(one, shown, scale)}</div></td></tr>'
         )
     legend = (
         f'<div style="{_ROW};{_SMALL}"><span>against</span>{_bar()}<span>for '
-        f"{_bdi(first.classes[shown])}</span></div>"
+        f"{isolated(first.classes[shown])}</span></div>"
         f'<div style="{_SMALL};margin:.2rem 0">Each method is scaled to its own largest absolute '
         "weight, the number below its name.</div>"
     )
@@ -165,30 +168,7 @@ def compare_html(explanations: Sequence[Explanation], of: int | str | None = Non
         f"{''.join(rows)}</table>{legend}"
     )
     label = f"{len(explanations)} explanations of one text for class {first.classes[shown]}"
-    return _ROOT.format(label=_attribute(label), content=content)
-
-
-def tint(weight: float, scale: float) -> str:
-    """Return the background colour of a weight.
-
-    Parameters
-    ----------
-    weight
-        Any number but NaN.
-    scale
-        The absolute weight of the strongest colour; 0 if all weights are 0.
-
-    Returns
-    -------
-    str
-        ``#rrggbb``, from white at 0 to blue at `scale` and orange at -`scale`.
-    """
-    share = _share(weight, scale)
-    end = FOR if weight > 0 else AGAINST
-    return "#" + "".join(
-        f"{round(int(PAPER[i : i + 2], 16) * (1 - share) + int(end[i : i + 2], 16) * share):02x}"
-        for i in (1, 3, 5)
-    )
+    return _ROOT.format(label=attribute(label), content=content)
 
 
 # -- parts --------------------------------------------------------------------------------------
@@ -199,7 +179,7 @@ def _header(explanation: Explanation) -> str:
     chips = []
     for index in order[:MAX_BARS]:
         probability = explanation.probabilities[index]
-        name, value = _clean(explanation.classes[index]), f"{probability:.2f}"
+        name, value = clean(explanation.classes[index]), f"{probability:.2f}"
         if index == explanation.predicted:
             name, value = f"<strong>{name}</strong>", f"<strong>{value}</strong>"
         chips.append(
@@ -228,21 +208,21 @@ def _text(explanation: Explanation, shown: int, scale: float) -> str:
         for start, end in spans
     )
     for start, end, feature in places:
-        pieces.append(_clean(text[cursor:start]))
-        word, cursor = _clean(text[start:end]), end
+        pieces.append(clean(text[cursor:start]))
+        word, cursor = clean(text[start:end]), end
         if not explained:
             pieces.append(word)
             continue
         style = f"background:{tint(weights[feature], scale)};border-radius:3px;padding:1px"
-        if _share(weights[feature], scale) >= 0.25:
+        if share(weights[feature], scale) >= 0.25:
             line = (
                 f"solid {UNDERLINE_FOR}" if weights[feature] > 0 else f"dotted {UNDERLINE_AGAINST}"
             )
             style += f";border-bottom:2px {line}"
         pieces.append(
-            f'<span style="{style}" title="{_signed(weights[feature], scale)}">{word}</span>'
+            f'<span style="{style}" title="{signed(weights[feature], scale)}">{word}</span>'
         )
-    tail = _clean(text[cursor:])
+    tail = clean(text[cursor:])
     if explanation.truncated_words:
         tail = f'<span style="color:{FADED}" title="not read by the model">{tail}</span>'
     pieces.append(tail)
@@ -254,15 +234,15 @@ def _text(explanation: Explanation, shown: int, scale: float) -> str:
 def _legend(explanation: Explanation, shown: int, scale: float) -> str:
     key = ""
     if scale and explanation.explained[shown]:
-        name = _bdi(explanation.classes[shown])
+        name = isolated(explanation.classes[shown])
         key = (
-            f'<span>against {name}</span><span style="{_NUMBER}">{_signed(-scale, scale)}</span>'
-            f'{_bar()}<span style="{_NUMBER}">{_signed(scale, scale)}</span><span>for {name}</span>'
+            f'<span>against {name}</span><span style="{_NUMBER}">{signed(-scale, scale)}</span>'
+            f'{_bar()}<span style="{_NUMBER}">{signed(scale, scale)}</span><span>for {name}</span>'
         )
     calls = f"{explanation.model_calls} model call{'' if explanation.model_calls == 1 else 's'}"
     return (
         f'<div style="{_ROW};{_SMALL}">{key}<span style="margin-left:auto">'
-        f"{_bdi(explanation.method)} · {calls} · {_duration(explanation.seconds)}</span></div>"
+        f"{isolated(explanation.method)} · {calls} · {duration(explanation.seconds)}</span></div>"
     )
 
 
@@ -296,7 +276,7 @@ def _matrix(
         label, title = names[i]
         html.append(
             f'<th scope="col" style="{blank};text-align:center;font-weight:600" '
-            f'title="{_attribute(title)}">{label}</th>'
+            f'title="{attribute(title)}">{label}</th>'
         )
     html.append("</tr>")
     side = f"{blank};text-align:right;font-weight:"
@@ -304,22 +284,22 @@ def _matrix(
         name = explanation.classes[index]
         html.append(
             f'{line}<th scope="row" style="{side}{600 if index == shown else 400}" '
-            f'title="{_attribute(name)}">{_clean(name)}</th>'
+            f'title="{attribute(name)}">{clean(name)}</th>'
         )
         for i in columns:
             weight = explanation.weights[index, i]
             html.append(
                 f'<td style="{_CELL};background:{tint(weight, scale)};color:{INK};'
-                f'text-align:center;white-space:nowrap">{_signed(weight, scale)}</td>'
+                f'text-align:center;white-space:nowrap">{signed(weight, scale)}</td>'
             )
         html.append("</tr>")
     others = [name for name, yes in zip(explanation.classes, explained, strict=True) if not yes]
     if others:
-        label = _clean(others[0]) if len(others) == 1 else f"{len(others)} other classes"
+        label = clean(others[0]) if len(others) == 1 else f"{len(others)} other classes"
         title = "not explained: " + ", ".join(others)
         dash = f'<td style="{blank};text-align:center" title="not explained">–</td>'
         html.append(
-            f'{line}<th scope="row" style="{side}400" title="{_attribute(title)}">{label}</th>'
+            f'{line}<th scope="row" style="{side}400" title="{attribute(title)}">{label}</th>'
             f"{dash * len(columns)}</tr>"
         )
     notes = []
@@ -339,9 +319,6 @@ def _matrix(
     return table, [" ".join(notes)] if notes else []
 
 
-# -- small things -------------------------------------------------------------------------------
-
-
 def _by_probability(explanation: Explanation) -> list[int]:
     return [int(i) for i in np.argsort(-explanation.probabilities, kind="stable")]
 
@@ -355,28 +332,15 @@ def _scale(weights: np.ndarray) -> float:
     return float(finite.max()) if finite.any() else 1.0
 
 
-def _share(weight: float, scale: float) -> float:
-    return min(abs(weight) / scale, 1.0) if scale else 0.0
-
-
-def _signed(weight: float, scale: float) -> str:
-    """Write a weight with as many digits as the scale deserves, and a true minus sign."""
-    if math.isinf(weight):
-        return "+∞" if weight > 0 else "−∞"
-    size = math.floor(math.log10(scale)) if scale else 0
-    if -4 <= size <= 5:
-        written = f"{weight:+.{1 - size if size < 0 else max(0, 2 - size)}f}"
-    else:
-        written = f"{weight:+.1e}"
-    if not written.strip("+-0.e"):
-        return written[1:]
-    return written.replace("-", "−")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 0.01:
-        return "under 0.01 s"
-    return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
+def _summary(explanation: Explanation, shown: int) -> str:
+    name = explanation.classes[explanation.predicted]
+    probability = explanation.probabilities[explanation.predicted]
+    said = f"Explanation by {explanation.method}: predicted {name}, probability {probability:.2f}."
+    if explanation.n_features and explanation.explained[shown]:
+        scale = _scale(explanation.weights)
+        best = ", ".join(f"{word} {signed(w, scale)}" for word, w in explanation.top(5, shown))
+        said += f" Strongest words for class {explanation.classes[shown]}: {best}."
+    return said
 
 
 def _numbered(words: Sequence[str]) -> list[tuple[str, str]]:
@@ -385,37 +349,8 @@ def _numbered(words: Sequence[str]) -> list[tuple[str, str]]:
     labels = []
     for position, word in enumerate(words, start=1):
         seen[word] += 1
-        label, title = _clean(word), f"{word} (word {position} of {len(words)})"
+        label, title = clean(word), f"{word} (word {position} of {len(words)})"
         if total[word] > 1:
             label += f'<sub style="font-weight:400;line-height:0">{seen[word]}</sub>'
         labels.append((label, title))
     return labels
-
-
-def _summary(explanation: Explanation, shown: int) -> str:
-    name = explanation.classes[explanation.predicted]
-    probability = explanation.probabilities[explanation.predicted]
-    said = f"Explanation by {explanation.method}: predicted {name}, probability {probability:.2f}."
-    if explanation.n_features and explanation.explained[shown]:
-        scale = _scale(explanation.weights)
-        best = ", ".join(f"{word} {_signed(w, scale)}" for word, w in explanation.top(5, shown))
-        said += f" Strongest words for class {explanation.classes[shown]}: {best}."
-    return said
-
-
-def _printable(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    return chr(0x2400 + code) if code < 0x20 else "\ufffd"
-
-
-def _clean(text: str) -> str:
-    """Escape a text, and show characters that HTML cannot hold as signs of their own."""
-    return escape(_UNPRINTABLE.sub(_printable, text.replace("\r\n", "\n").replace("\r", "\n")))
-
-
-def _attribute(text: str) -> str:
-    return _clean(" ".join(text.split()))
-
-
-def _bdi(text: str) -> str:
-    return f"<bdi>{_clean(text)}</bdi>"

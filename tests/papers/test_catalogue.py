@@ -128,7 +128,7 @@ def test_profile_errors(profiles, monkeypatch):
     monkeypatch.setenv("XAI_PROFILES_DIR", str(profiles))
     with pytest.raises(ValueError, match="no profile 'full'; profiles: ci, quick, paper"):
         papers.load_profile("lipex", "full")
-    with pytest.raises(ValueError, match="'broken' of lipex.yaml is not a mapping"):
+    with pytest.raises(ValueError, match=r"'broken' of lipex\.yaml is not a mapping"):
         papers.load_profile("lipex", "broken")
     with pytest.raises(ValueError, match=r"ldav.yaml is in none of .*set XAI_PROFILES_DIR"):
         papers.load_profile("ldav", "ci")

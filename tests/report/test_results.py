@@ -11,7 +11,6 @@ from xai_lib.report import Result, ResultError, data_record, load_result, result
 from xai_lib.report.schema import plain
 
 
-
 def mean(value, **columns):
     return {**columns, "mean": value, "low": value - 0.02, "high": value + 0.02, "n": 100}
 
@@ -65,7 +64,7 @@ def test_values_become_plain():
 
 
 def test_rows_from_a_frame(save):
-    frame = pd.DataFrame(ROWS + [mean(0.6, setting="emotion", k=2, method="lipex")])
+    frame = pd.DataFrame([*ROWS, mean(0.6, setting="emotion", k=2, method="lipex")])
     frame["note"] = [np.nan, "second"]
     result = save("table-1", frame)
     assert result.rows[0]["note"] is None
@@ -164,10 +163,10 @@ def test_reading_errors(save, folder):
     path = folder / "lipex" / "table-1.json"
     text = path.read_text(encoding="utf-8")
     (folder / "lipex" / "table-3.json").write_text(text, encoding="utf-8")
-    with pytest.raises(ResultError, match="table-3.json of lipex holds table-1 of lipex"):
+    with pytest.raises(ResultError, match=r"table-3\.json of lipex holds table-1 of lipex"):
         load_result("lipex", "table-3")
     path.write_text("{", encoding="utf-8")
-    with pytest.raises(ResultError, match="table-1.json of lipex: not JSON"):
+    with pytest.raises(ResultError, match=r"table-1\.json of lipex: not JSON"):
         load_result("lipex", "table-1")
     path.write_text("[]", encoding="utf-8")
     with pytest.raises(ResultError, match="a result has the fields"):
@@ -179,7 +178,7 @@ def test_reading_errors(save, folder):
 
 def test_a_failed_write_leaves_the_old_result(save, folder, monkeypatch):
     old = save("table-1", ROWS)
-    monkeypatch.setattr(Result, "to_json", lambda self: 1 / 0)
+    monkeypatch.setattr(Result, "to_json", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         save("table-1", [mean(0.9, setting="emotion", k=1, method="lipex")])
     assert [p.name for p in (folder / "lipex").iterdir()] == ["table-1.json"]

@@ -132,7 +132,7 @@ def test_advantage_over_cells(save):
 
 
 def test_a_missing_pooled_comparison_is_an_error(save):
-    with pytest.raises(ResultError, match="no entry of comparisons with setting = 'emotion'.*k"):
+    with pytest.raises(ResultError, match=r"no entry of comparisons with setting = 'emotion'.*k"):
         advantage(save, [pair(0.1, k=1)])
 
 
@@ -366,5 +366,5 @@ def test_not_testable_gives_the_reason(save):
 
 
 def test_unknown_rule():
-    with pytest.raises(ValueError, match="claim 'a-claim': no rule 'vote'; rules: .*level"):
+    with pytest.raises(ValueError, match=r"claim 'a-claim': no rule 'vote'; rules: .*level"):
         rules.decide({}, make_claim("vote", item="x"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from xai_lib.experiments.study import Setting, progress
 from xai_lib.explainers import make_explainer
 from xai_lib.explainers.lime import Lime, fit_lime
-from xai_lib.explainers.lipex import ADAM, Lipex, fit_lipex, select_features
+from xai_lib.explainers.lipex import Lipex, fit_lipex, select_features
 from xai_lib.explanation import Explanation
 from xai_lib.masks import Neighbourhood
 from xai_lib.metrics import (
@@ -23,9 +23,11 @@ from xai_lib.metrics import (
     measure,
     paired_difference,
     remove_top,
+    reprediction_match,
     sd_over_rounds,
     top_k_jaccard,
     total_variation,
+    tv_at_input,
 )
 from xai_lib.report.lipex_figures import angle
 from xai_lib.rng import generator
@@ -46,10 +48,22 @@ GRADIENTS: dict[str, dict[str, Any]] = {
 }
 Row = dict[str, Any]
 RECORDED = (
-    "figure-1", "figure-6", "figure-7", "class-overlap", "figure-3", "figure-4", "table-1",
-    "table-3", "table-4", "equal-budget", "figure-5", "table-7", "table-5", "table-6", "variants",
+    "figure-1",
+    "figure-6",
+    "figure-7",
+    "class-overlap",
+    "figure-3",
+    "figure-4",
+    "table-1",
+    "table-3",
+    "table-4",
+    "equal-budget",
+    "figure-5",
+    "table-7",
+    "table-5",
+    "table-6",
+    "variants",
 )
-__all__ = ["ADAM", "KS", "POOLED", "RECORDED", "VARIANTS"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,27 +180,25 @@ def removal_rates(
     return {method: found.changed for method, found in removed.items()}
 
 
-def removal_rows(
-    changed: Mapping[str, np.ndarray],
+def removal_table(
     sample: Sample,
-    label: Callable[[str], Row],
+    explanations: Mapping[str, Sequence[Explanation]],
     reference: str,
-    others: Iterable[str] | None = None,
+    n_samples: int | Mapping[str, int] | None = None,
+    pooled: bool = False,
 ) -> tuple[list[Row], list[Row]]:
-    """Write the shares of changed predictions, and compare a reference with other methods.
+    """Share of predictions that change when the top K words go, and paired comparisons.
 
     Parameters
     ----------
-    changed
-        For each method (n, 5) bool.
-    sample
-        The texts; gives the rounds.
-    label
-        Columns that identify a method's rows.
+    sample, explanations
+        See `removal_rates`.
     reference
-        Method that is compared with `others` (default all).
-    others
-        Methods compared with it.
+        Method that is compared with all others.
+    n_samples
+        Number of perturbations, written into the rows: one for all, or one for each method.
+    pooled
+        Add a row for the mean over all K of each text.
 
     Returns
     -------
@@ -194,30 +206,29 @@ def removal_rows(
         A row for each method and K with 95 % interval, n and the spread over rounds; a
         comparison for each K and for the mean over all K of each text.
     """
+    changed = removal_rates(sample, explanations)
+    key, seed = sample.setting.key, sample.seed
     rows: list[Row] = []
-    pairs: list[Row] = []
-    rounds = sample.rounds
     for method, values in changed.items():
-        for k, column in zip((*KS, POOLED), (*values.T, values.mean(axis=1)), strict=True):
-            if k == POOLED and "n_samples" not in label(method):
-                continue
-            rows.append(
-                {
-                    **label(method),
-                    "k": k,
-                    **_estimate(column, sample.seed),
-                    "sd": sd_over_rounds(column, rounds[: len(column)])[1],
-                }
-            )
-    wanted = [method for method in (others or changed) if method != reference]
-    for k, pick in [*((k, i) for i, k in enumerate(KS)), (POOLED, None)]:
-        columns = {
-            method: changed[method].mean(axis=1) if pick is None else changed[method][:, pick]
-            for method in [reference, *wanted]
+        size = n_samples.get(method) if isinstance(n_samples, Mapping) else n_samples
+        place: Row = {"setting": key, "method": method}
+        place |= {} if size is None else {"n_samples": size}
+        columns = dict(zip(KS, values.T, strict=True))
+        if pooled:
+            columns |= {POOLED: values.mean(axis=1)}
+        for k, column in columns.items():
+            spread = sd_over_rounds(column, sample.rounds[: len(column)])[1]
+            rows.append({**place, "k": k, **_estimate(column, seed), "sd": spread})
+    pairs: list[Row] = []
+    shared: Row = {"setting": key}
+    shared |= {"n_samples": n_samples} if isinstance(n_samples, int) else {}
+    for k in (*KS, POOLED):
+        column_of = {
+            method: values.mean(axis=1) if isinstance(k, str) else values[:, KS.index(k)]
+            for method, values in changed.items()
         }
-        shared = {key: value for key, value in label(reference).items() if key != "method"}
-        for pair in compare_pairs(columns, reference, seed=sample.seed).to_dict("records"):
-            pairs.append({**shared, "k": k, **{str(key): value for key, value in pair.items()}})
+        frame = compare_pairs(column_of, reference, seed=seed)
+        pairs += [{**shared, "k": k, **dict(pair)} for _, pair in frame.iterrows()]
     return rows, pairs
 
 
@@ -236,6 +247,29 @@ def baselines(sample: Sample, n: int) -> dict[str, list[Explanation]]:
         )
         for method, settings in GRADIENTS.items()
     }
+
+
+def matching_rows(sample: Sample, explanations: Sequence[Explanation]) -> list[Row]:
+    """Share of texts where LIPEx names the model's class after the top K words are gone."""
+    n = len(explanations)
+    black_box = sample.setting.classifier
+    match = reprediction_match(explanations, sample.instances[:n], black_box, KS)
+    return [
+        {"setting": sample.setting.key, "k": k, **_estimate(match[:, j], sample.seed),
+         "sd": sd_over_rounds(match[:, j], sample.rounds[:n])[1]}
+        for j, k in enumerate(KS)
+    ]  # fmt: skip
+
+
+def matrix_rows(explanations: Sequence[Explanation], classes: int = 6, k: int = 5) -> list[Row]:
+    """List the k strongest words of the most probable classes of some texts, with weights."""
+    return [
+        {"text": number, "class": one.classes[c], "feature": one.words[f],
+         "weight": one.weights[c, f]}
+        for number, one in enumerate(explanations, start=1)
+        for c in np.argsort(-one.probabilities, kind="stable")[:classes]
+        for f in one.ranking(int(c))[:k]
+    ]  # fmt: skip
 
 
 # Figure 3 -------------------------------------------------------------------------------------
@@ -380,13 +414,15 @@ def angle_rows(
         seen = np.isfinite(values["lipex"][:, j])
         inside_rows.append({"modality": "text", **place, **_estimate(counts[:, j], sample.seed)})
         if not seen.any():
+            nothing = {"mean": None, "low": None, "high": None, "n": 0}
+            rows += [{**place, "series": name, **nothing} for name in names]
             continue
         for name in names:
             estimate = _estimate(values[name][seen, j], sample.seed)
             rows.append({**place, "series": name, **estimate})
         columns_of = {name: values[name][seen, j] for name in ("lipex", "lime")}
-        for pair in compare_pairs(columns_of, "lipex", seed=sample.seed).to_dict("records"):
-            pairs.append({**place, **{str(key): value for key, value in pair.items()}})
+        frame = compare_pairs(columns_of, "lipex", seed=sample.seed)
+        pairs += [{**place, **dict(pair)} for _, pair in frame.iterrows()]
     return rows, pairs, inside_rows
 
 
@@ -499,6 +535,27 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "all words": {"selection": "none"},
     "Adam, as in Table 6": {"solver": "adam"},
 }
+SIGNED = "positive weights only"
+
+
+def variant_rows(sample: Sample, lipex: Lipex, n: int) -> list[Row]:
+    """Measure LIPEx as the paper may have meant it, variant by variant, on the same texts."""
+    found = {name: sample.explain(replace(lipex, **some), n) for name, some in VARIANTS.items()}
+    changed = removal_rates(sample, found)
+    positive = {SIGNED: found[next(iter(VARIANTS))]}
+    changed |= removal_rates(sample, positive, by="signed")
+    measured: list[tuple[str, str, np.ndarray]] = []
+    for name, values in changed.items():
+        measured += [(name, f"changed at K = {k}", values[:, k - 1]) for k in (1, 5)]
+    for name, some in found.items():
+        match = reprediction_match(some, sample.instances[:n], sample.setting.classifier, KS)
+        measured.append((name, "class foreseen at K = 5", match[:, 4]))
+        measured.append((name, "total variation at the text", tv_at_input(some)))
+    key, seed = sample.setting.key, sample.seed
+    return [
+        {"setting": key, "variant": name, "measure": what, **_estimate(values, seed)}
+        for name, what, values in measured
+    ]
 
 
 def _estimate(values: np.ndarray, seed: int) -> Row:

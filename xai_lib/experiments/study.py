@@ -58,7 +58,7 @@ class Setting:
         card = self.classifier.card
         record = {
             "name": card["name"],
-            "base": card["base"],
+            "notes": [card["base"]],
             "held_out_accuracy": card["accuracy"],
             "test_size": card["n_test"],
             "precision": self.classifier.precision,

@@ -11,7 +11,6 @@ from xai_lib.report.claims import (
     verdict_box,
     verdicts,
 )
-from xai_lib.report.provenance import provenance
 from xai_lib.report.results import Result, data_record, load_result, results_dir, save_result
 from xai_lib.report.schema import ResultError
 from xai_lib.report.tables import caption, comparisons_table, paper_vs_ours
@@ -28,7 +27,6 @@ __all__ = [
     "fill_verdicts",
     "load_result",
     "paper_vs_ours",
-    "provenance",
     "results_dir",
     "save_result",
     "show_verdicts",

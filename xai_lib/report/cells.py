@@ -331,7 +331,9 @@ def rows_of(
         If there is none, or one lacks a column: the setting was run, so this is a slip of the
         notebook that no verdict should hide.
     """
-    found = select(result.rows if part == "rows" else result.comparisons, where)
+    entries = result.rows if part == "rows" else result.comparisons
+    # An entry with n = 0 says that there was no input to measure this on.
+    found = [entry for entry in select(entries, where) if entry.get("n") != 0]
     place = f"{result.item} of {result.paper}"
     if not found:
         wanted = ", ".join(f"{column} = {value!r}" for column, value in where.items())

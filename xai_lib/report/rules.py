@@ -310,9 +310,15 @@ def _level_cells(results: Results, claim: papers.Claim) -> list[Cell]:
     cells = []
     for setting in settings_run(result.rows, claim):
         where = {"setting": setting, **wanted.get("where", {})}
+        # A row with n = 0 says that the setting has no input to measure this on.
+        found = select(result.rows, where)
+        if found and all(row.get("n") == 0 for row in found):
+            continue
         for row in rows_of(result, "rows", where, needs=columns):
             place = {**where, **{column: row[column] for column in columns}}
             cells.append(one_sided(claim, place, row, "mean", border, above))
+    if not cells:
+        raise NotTestableError("no input of this run can be measured on it")
     return cells
 
 

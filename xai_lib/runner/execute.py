@@ -165,7 +165,7 @@ def kernel_class(environment: dict[str, str]) -> type[Any]:
     """
     launcher = [sys.executable, "-m", "ipykernel_launcher"]
     spec = KernelSpec(
-        # The kernel warns on our terminal that it talks TCP to this machine; errors reach us anyway.
+        # The kernel's own log warns about TCP on every start; cell errors come another way.
         argv=[*launcher, "-f", "{connection_file}", "--log-level=50"],
         env=environment,
         display_name="Python 3",

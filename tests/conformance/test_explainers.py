@@ -1,0 +1,404 @@
+"""One suite for every explainer: what each must do whatever its idea is."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xai_lib import as_classifier, explain, methods
+from xai_lib.explainers import explainer_class, make_explainer
+from xai_lib.explanation import Explanation
+from xai_lib.models import Classifier
+from xai_lib.models.huggingface import HuggingFaceClassifier
+
+pytest.importorskip("captum")
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "lime": {"n_samples": 40},
+    "lipex": {"n_samples": 40},
+    "kernel_shap": {"n_samples": 40},
+    "partition_shap": {"n_samples": 40},
+    "integrated_gradients": {"n_steps": 6},
+}
+WHITE = [name for name in methods() if explainer_class(name).white_box]
+BLACK = [name for name in methods() if name not in WHITE]
+PAIRS = [
+    *[(name, box) for name in BLACK for box in ("softmax", "tiny")],
+    *[(name, box) for name in WHITE for box in ("embedding", "tiny")],
+]
+EACH = pytest.mark.parametrize(("method", "name"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
+BUDGETED = [name for name in methods() if hasattr(explainer_class(name), "n_samples")]
+
+TEXTS = (
+    "good bad fine poor",
+    "It was not a good surprise, what a dark dark rain!",
+    "bad",
+    "sun rain sun dark",
+    "",
+)
+DEGENERATE = {
+    "empty": "",
+    "blanks": " \t\n ",
+    "emoji": "\U0001f600 \U0001f469\u200d\U0001f52c",
+    "punctuation": "?! ... --",
+    "one word": "good",
+    "same words": "good good good good",
+    "unknown": "xyzzy qwfp zxcv",
+    "too long": "good bad rain " * 30,
+    "long end": "good" + " !" * 60,
+    "zero width": "go\u200bod b\u200dad \u200b",
+    "right to left": "\u0637\u0642\u0633 \u062c\u0645\u064a\u0644 \u05d8\u05d5\u05d1",
+    "no spaces": "\u4eca\u5929\u5929\u6c14\u5f88\u597d",
+    "markup": "<b>good</b> & <script>alert('bad')</script>",
+    "control": "good\x00bad\x07\r\nfine",
+    "combining": "go\u0301od fine\u0308",
+}
+
+
+def run(method: str, texts: Sequence[str], box: Classifier, **more: Any) -> list[Explanation]:
+    seed = more.pop("seed", 0)
+    return make_explainer(method, **{**SETTINGS.get(method, {}), **more}).explain(texts, box, seed)
+
+
+def test_every_method_is_covered() -> None:
+    assert set(WHITE) == {
+        "saliency", "guided_backprop", "input_x_gradient", "integrated_gradients", "deeplift",
+    }  # fmt: skip
+    assert set(WHITE) | set(BLACK) == set(methods())
+
+
+# Determinism ----------------------------------------------------------------------------------
+
+
+@EACH
+def test_same_call_same_bits(method: str, name: str, boxes: dict[str, Classifier]) -> None:
+    np.random.seed(1)  # noqa: NPY002  (a global generator must not matter)
+    first = run(method, TEXTS, boxes[name])
+    np.random.seed(2)  # noqa: NPY002
+    assert run(method, TEXTS, boxes[name]) == first
+
+
+@EACH
+def test_alone_in_a_batch_and_in_another_order(
+    method: str, name: str, boxes: dict[str, Classifier]
+) -> None:
+    together = run(method, TEXTS, boxes[name], seed=5)
+    backwards = run(method, TEXTS[::-1], boxes[name], seed=5)[::-1]
+    for text, one, other in zip(TEXTS, together, backwards, strict=True):
+        (alone,) = run(method, [text], boxes[name], seed=5)
+        for same in (other, alone):
+            assert (same.words, same.model_calls) == (one.words, one.model_calls)
+            np.testing.assert_allclose(same.weights, one.weights, atol=1e-6, rtol=0)
+            np.testing.assert_allclose(same.probabilities, one.probabilities, atol=1e-6, rtol=0)
+
+
+def test_another_process_gives_the_same(boxes: dict[str, Classifier]) -> None:
+    asked = {"kernel_shap": {"n_samples": 20}, "integrated_gradients": {"n_steps": 4}}
+    script = f"""
+        import json, runpy
+        from xai_lib.explainers import make_explainer
+        box = runpy.run_path({str(Path(__file__).with_name("conftest.py"))!r})["make_box"]("tiny")
+        for method, settings in {asked!r}.items():
+            found = make_explainer(method, **settings).explain([{TEXTS[1]!r}], box, 3)[0]
+            print(json.dumps(found.weights.tolist()))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    lines = [line for line in done.stdout.splitlines() if line.startswith("[[")]
+    for (method, settings), line in zip(asked.items(), lines, strict=True):
+        (here,) = make_explainer(method, **settings).explain([TEXTS[1]], boxes["tiny"], 3)
+        np.testing.assert_allclose(here.weights, json.loads(line), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("method", ["lime", "kernel_shap", "random"])
+def test_the_seed_matters_where_there_is_chance(
+    method: str, boxes: dict[str, Classifier]
+) -> None:
+    first, second = (run(method, [TEXTS[1]], boxes["softmax"], seed=seed) for seed in (0, 1))
+    assert not np.allclose(first[0].weights, second[0].weights)
+
+
+# What is known about the answer ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["kernel_shap", "partition_shap", "occlusion", "lime"])
+def test_linear_model_is_recovered(
+    method: str, boxes: dict[str, Classifier], coefficients: Callable[[Sequence[str]], np.ndarray]
+) -> None:
+    text = "good bad, fine poor rain"
+    budget = {} if method == "occlusion" else {"n_samples": 10**6 if method == "lime" else 500}
+    (found,) = run(method, [text], boxes["linear"], **budget)
+    # LIME's ridge penalty of 1 against about 1e6 weighted rows leaves 5 digits.
+    atol = 1e-6 if method == "lime" else 1e-12
+    np.testing.assert_allclose(found.weights, coefficients(found.words), atol=atol, rtol=0)
+
+
+def test_linear_model_is_recovered_from_sampled_coalitions(
+    boxes: dict[str, Classifier], coefficients: Callable[[Sequence[str]], np.ndarray]
+) -> None:
+    text = "good bad fine poor rain sun dark " * 3  # 21 words, 2 million coalitions
+    (found,) = run("kernel_shap", [text], boxes["linear"], n_samples=150)
+    assert found.diagnostics == {"exact": 0.0}
+    np.testing.assert_allclose(found.weights, coefficients(found.words), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("method", ["lime", "lipex"])
+def test_sampled_surrogates_rank_the_words_of_a_linear_model(
+    method: str, boxes: dict[str, Classifier]
+) -> None:
+    (found,) = run(method, ["good bad fine poor rain"], boxes["linear"], n_samples=5000)
+    # joy: 9 good, -8 bad, 4 fine, -2 poor, -1 rain
+    centred = found.weights - found.weights.mean(axis=0)
+    assert np.argsort(-centred[0]).tolist() == [0, 2, 4, 3, 1]
+
+
+@pytest.mark.parametrize("method", WHITE)
+def test_gradients_of_an_embedding_linear_model(
+    method: str, boxes: dict[str, Classifier]
+) -> None:
+    box: Any = boxes["embedding"]
+    (found,) = run(method, ["good dark good"], box)
+    own = box.table[[box.index[word] for word in ("good", "dark", "good")]].double().numpy()
+    slope = box.network.weight.double().numpy()
+    size = np.abs(slope).sum(axis=1, keepdims=True).repeat(3, axis=1)
+    expected = {
+        "saliency": size,
+        "guided_backprop": size,
+        "input_x_gradient": slope @ own.T,
+        "deeplift": slope @ own.T,
+        "integrated_gradients": slope @ (own - box.table[0].double().numpy()).T,
+    }[method]
+    np.testing.assert_allclose(found.weights, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [pair for pair in PAIRS if pair[1] in ("softmax", "tiny")]
+)
+def test_classes_in_another_order(
+    method: str,
+    name: str,
+    boxes: dict[str, Classifier],
+    permuted: Callable[[Classifier, Sequence[int]], Classifier],
+) -> None:
+    if method == "random":
+        pytest.skip("random weights do not know the classes")
+    order = [2, 0, 1]
+    text = "good bad fine rain"
+    (one,) = run(method, [text], boxes[name])
+    (other,) = run(method, [text], permuted(boxes[name], order))
+    # LIPEx stops its search a little elsewhere.
+    atol = 1e-4 if method == "lipex" else 1e-5
+    np.testing.assert_allclose(other.weights, one.weights[order], atol=atol, rtol=0)
+    assert other.classes == tuple(one.classes[c] for c in order)
+
+
+@pytest.mark.parametrize("method", ["lime", "lipex", "kernel_shap", "occlusion", *WHITE])
+def test_words_in_another_order(method: str, boxes: dict[str, Classifier]) -> None:
+    box = boxes["embedding" if method in WHITE else "softmax"]
+    order = [3, 1, 0, 2]
+    words = "good bad fine dark".split()
+    (one,) = run(method, [" ".join(words)], box)  # 16 masks: all are asked for
+    (other,) = run(method, [" ".join(words[i] for i in order)], box)
+    atol = 1e-4 if method == "lipex" else 1e-5
+    np.testing.assert_allclose(other.weights, one.weights[:, order], atol=atol, rtol=0)
+
+
+@pytest.mark.parametrize("method", [name for name in methods() if name != "random"])
+def test_constant_model_gives_no_word_a_weight(
+    method: str, boxes: dict[str, Classifier]
+) -> None:
+    import copy
+
+    import torch
+
+    if method in WHITE:
+        tiny: Any = boxes["tiny"]
+        model = copy.deepcopy(tiny.model)
+        with torch.no_grad():
+            model.classifier.weight.zero_()
+        box: Classifier = HuggingFaceClassifier(
+            model, tiny.tokenizer, "constant", None, "cpu", "float32"
+        )
+    else:
+        box = as_classifier(lambda texts: np.full((len(texts), 2), 0.5), ["a", "b"])
+    (found,) = run(method, ["good bad fine"], box)
+    np.testing.assert_allclose(found.weights, 0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", BLACK)
+def test_one_class(method: str) -> None:
+    box = as_classifier(lambda texts: np.ones((len(texts), 1)), ["only"])
+    (found,) = run(method, ["good bad fine"], box)
+    assert found.weights.shape == (1, 3)
+    assert np.isfinite(found.weights).all()
+    assert found.predicted == 0
+
+
+# Degenerate inputs ----------------------------------------------------------------------------
+
+
+@EACH
+@pytest.mark.parametrize("text", DEGENERATE.values(), ids=DEGENERATE.keys())
+@pytest.mark.parametrize("group", ["position", "type"])
+def test_degenerate_input(
+    method: str, name: str, text: str, group: str, boxes: dict[str, Classifier]
+) -> None:
+    box = boxes[name]
+    one = box.instance(text, group)
+    (found,) = run(method, [text], box, group=group)
+    assert found.text == text
+    assert found.words == one.features
+    assert found.weights.shape == (3, one.n_features)
+    assert np.isfinite(found.weights).all()
+    assert found.truncated_words == one.truncated_words
+    assert len(found.top(99)) == one.n_features  # k larger than the number of words
+    assert found.probabilities.sum() == pytest.approx(1, abs=1e-6)
+    if not one.n_features:
+        assert found.model_calls == 1
+    assert Explanation.from_json(found.to_json()) == found
+    assert "<script" not in found.to_html()
+
+
+def test_degenerate_inputs_are_what_they_are_called(boxes: dict[str, Classifier]) -> None:
+    counts = {key: boxes["tiny"].instance(text).n_features for key, text in DEGENERATE.items()}
+    assert [counts[key] for key in ("empty", "blanks", "punctuation")] == [0, 0, 0]
+    assert [counts[key] for key in ("emoji", "one word", "same words")] == [2, 1, 4]
+    assert counts["too long"] == 22  # 24 tokens without the two special ones
+    assert boxes["tiny"].instance(DEGENERATE["too long"]).truncated_words == 68
+    assert boxes["tiny"].instance(DEGENERATE["same words"], "type").n_features == 1
+
+
+@EACH
+def test_json_round_trip(method: str, name: str, boxes: dict[str, Classifier]) -> None:
+    for found in run(method, TEXTS, boxes[name]):
+        again = Explanation.from_json(found.to_json())
+        assert again == found
+        assert again.weights.tobytes() == found.weights.tobytes()
+        assert again.settings == make_explainer(method, **SETTINGS.get(method, {})).settings()
+
+
+# Cost -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [pair for pair in PAIRS if pair[1] in ("softmax", "tiny")]
+)
+def test_model_calls_are_what_the_model_sees(
+    method: str,
+    name: str,
+    boxes: dict[str, Classifier],
+    counted: Callable[[Classifier], tuple[Classifier, list[int]]],
+) -> None:
+    box, seen = counted(boxes[name])
+    found = run(method, TEXTS, box)
+    assert sum(one.model_calls for one in found) == sum(seen) == box.calls
+    alone = []
+    for text in TEXTS:
+        seen.clear()
+        run(method, [text], box)
+        alone.append(sum(seen))
+    assert [one.model_calls for one in found] == alone
+
+
+@pytest.mark.parametrize("method", BUDGETED)
+@pytest.mark.parametrize("n_samples", [2, 3, 7, 16, 31, 40])
+def test_the_budget_is_kept(method: str, n_samples: int, boxes: dict[str, Classifier]) -> None:
+    for found in run(method, TEXTS[:4], boxes["softmax"], n_samples=n_samples):
+        assert 2 <= found.model_calls <= n_samples
+        assert np.isfinite(found.weights).all()
+
+
+# Errors ---------------------------------------------------------------------------------------
+
+
+def test_unknown_method(boxes: dict[str, Classifier]) -> None:
+    with pytest.raises(ValueError, match=r"'shapley'.*lime, lipex, kernel_shap"):
+        explain("good", boxes["linear"], method="shapley")
+
+
+@pytest.mark.parametrize("method", methods())
+def test_unknown_settings(method: str) -> None:
+    valid = ", ".join(make_explainer(method).settings())
+    with pytest.raises(ValueError, match=f"{method}.*'n_smaples'.*{valid}"):
+        make_explainer(method, n_smaples=5)
+    with pytest.raises(ValueError, match="'word'.*position, type"):
+        make_explainer(method, group="word")
+
+
+@pytest.mark.parametrize("method", [n for n in BLACK if n != "random"])
+def test_unknown_removal(method: str) -> None:
+    with pytest.raises(ValueError, match="'delete'.*drop, mask, pad"):
+        make_explainer(method, removal="delete")
+
+
+@pytest.mark.parametrize("method", BUDGETED)
+@pytest.mark.parametrize("n_samples", [1, 0, -5])
+def test_budget_below_two(method: str, n_samples: int) -> None:
+    with pytest.raises(ValueError, match=f"n_samples must be at least 2 .*{n_samples}"):
+        make_explainer(method, n_samples=n_samples)
+
+
+@pytest.mark.parametrize("method", methods())
+def test_one_string_in_place_of_a_list(method: str, boxes: dict[str, Classifier]) -> None:
+    with pytest.raises(ValueError, match="list of texts"):
+        run(method, "good", boxes["tiny"])
+
+
+BAD_ANSWERS = {
+    "nan": (lambda p: p * np.nan, "not finite"),
+    "infinite": (lambda p: np.where(p == p.max(), np.inf, p), "not finite"),
+    "unnormalised": (lambda p: p * 2, "no distribution"),
+    "negative": (lambda p: p + [[-2.0, 1.0, 1.0]], "no distribution"),
+    "too few columns": (lambda p: p[:, :2], "shape"),
+    "too few rows": (lambda p: p[:-1], "shape"),
+}
+
+
+@pytest.mark.parametrize("method", BLACK)
+@pytest.mark.parametrize("kind", BAD_ANSWERS)
+def test_bad_answers_of_the_black_box(
+    method: str, kind: str, boxes: dict[str, Classifier]
+) -> None:
+    change, message = BAD_ANSWERS[kind]
+
+    def answer(texts: list[str]) -> np.ndarray:
+        return change(boxes["softmax"].predict_proba(texts))
+
+    text = "good bad fine"
+    named = "" if "few" in kind else "good"
+    with pytest.raises(ValueError, match=f"'broken'.*{message}.*{named}"):
+        run(method, [text], as_classifier(answer, boxes["softmax"].classes, "broken"))
+
+
+@pytest.mark.parametrize("method", methods())
+def test_transformer_that_answers_nan(method: str, boxes: dict[str, Classifier]) -> None:
+    import copy
+
+    tiny: Any = boxes["tiny"]
+    box = HuggingFaceClassifier(
+        copy.deepcopy(tiny.model), tiny.tokenizer, "broken", None, "cpu", "float32"
+    )
+    box.model.classifier.bias.fill_(float("nan"))
+    with pytest.raises(ValueError, match="'broken'.*not finite.*good"):
+        run(method, ["good bad"], box)
+
+
+@pytest.mark.parametrize("method", WHITE)
+@pytest.mark.parametrize("text", ["good bad", ""])
+def test_white_box_methods_say_what_they_need(
+    method: str, text: str, boxes: dict[str, Classifier]
+) -> None:
+    listed = re.escape(", ".join(BLACK))
+    with pytest.raises(ValueError, match=f"'{method}' needs gradients.*'linear'.*{listed}"):
+        run(method, [text], boxes["linear"])

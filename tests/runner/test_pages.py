@@ -1,0 +1,60 @@
+"""The computed parts of pages."""
+
+from __future__ import annotations
+
+import json
+
+from xai_lib.runner.pages import claims_markdown, status_markdown
+from xai_lib.runner.project import Project
+from xai_lib.runner.records import RunRecord, commit_of
+
+
+def test_the_status_says_what_was_run_on_what(project: Project) -> None:
+    tree = project.staged("ci")
+    RunRecord(
+        notebook="lipex",
+        profile="quick",
+        key="k",
+        parameters={"seed": 3},
+        started="2026-05-04T03:02:01Z",
+        seconds=125.2,
+        cells=[0.01, 90.0, 30.5, 2.0],
+        commit="0123456789abcdef0123-dirty",
+        device="CPU (x86_64, 2 cores)",
+        threads=2,
+        versions={"python": "3.11.7", "torch": "2.13.0"},
+    ).save(tree.run_record("lipex"))
+    folder = tree.results / "lipex"
+    folder.mkdir(parents=True)
+    data = {"name": "emotion", "split": "test", "rows": 2000, "source": "wheel a|b 1"}
+    box = {"name": "minilm <x>", "held_out_accuracy": 0.9271, "test_size": 2000}
+    for item, calls in (("table-1", 1500), ("figure-3", 20)):
+        content = {"data": [data], "black_box": [box], "provenance": {"model_calls": calls}}
+        (folder / f"{item}.json").write_text(json.dumps(content))
+    lines = status_markdown(tree, ["lipex", "tutorial"]).splitlines()
+    for line in (
+        "| lipex | quick | CPU (x86_64, 2 cores) | 2 min 05 s | `0123456789ab-dirty` |",
+        "## Notebook lipex",
+        "[Open the page](papers/lipex.ipynb).",
+        "  - 2026-05-04 03:02:01",
+        "  - number 2: 1 min 30 s, number 3: 30.5 s, number 4: 2.0 s",
+        "  - 1,520",
+        "  - CPU (x86_64, 2 cores); 2 threads",
+        "  - python 3.11.7, torch 2.13.0",
+        "| emotion | test | 2,000 | wheel a\\|b 1 |",
+        "| minilm &lt;x> | 0.927 | 2,000 |",
+        "[Open the page](explain-your-own.ipynb).",
+        "It has not been executed yet.",
+    ):
+        assert lines.count(line) == 1, line
+
+
+def test_the_claims_are_one_block_of_html(project: Project) -> None:
+    text = claims_markdown(project.staged("ci"))
+    assert text.startswith("```{raw} html\n")
+    assert text.endswith("\n```\n")
+    assert "not testable here" in text  # there are no results
+
+
+def test_no_repository_no_commit(project: Project) -> None:
+    assert commit_of(project.root) == "unknown"

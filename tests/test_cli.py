@@ -1,0 +1,162 @@
+"""The command line: what it prints, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import xai_lib
+from xai_lib import cli
+from xai_lib.data import dataset_names
+from xai_lib.explanation import Explanation
+from xai_lib.runner.errors import NotebookError
+
+INVOKE = CliRunner()
+ENVIRONMENT = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
+
+
+def call(*arguments: str, stdin: str | None = None) -> tuple[int, str, str]:
+    done = INVOKE.invoke(cli.app, list(arguments), input=stdin, env=ENVIRONMENT)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def judge(texts: list[str]) -> np.ndarray:
+    """Say `good` with probability 0.9 where the word stands, else 0.2."""
+    good = np.array([0.9 if "good" in text.split() else 0.2 for text in texts])
+    return np.stack([1 - good, good], axis=1)
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every name of a model load one that only knows the word good."""
+    classifier = xai_lib.as_classifier(judge, ("bad", "[good]"))
+    monkeypatch.setattr(xai_lib, "load_classifier", lambda name, device: classifier)
+
+
+def test_explain_prints_words_per_class_and_writes_files(model: None, tmp_path: Path) -> None:
+    html, document = tmp_path / "out.html", tmp_path / "out.json"
+    options = ["--method", "occlusion", "--html", str(html), "--json", str(document)]
+    code, out, err = call("explain", "a good <b>film", "--model", "any", *options)
+    assert (code, err) == (0, "")
+    rows = [line for line in out.splitlines() if "0.900" in line or "0.100" in line]
+    assert "[good]" in rows[0]
+    assert "good +0.700" in rows[0]
+    assert "good -0.700" in rows[1]
+    # The likelier class comes first.
+    assert out.index("0.900") < out.index("0.100")
+    page = html.read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "<b>film" not in page
+    assert "<script" not in page
+    explanation = Explanation.from_json(document.read_text("utf-8"))
+    assert explanation.method == "occlusion"
+    assert explanation.text == "a good <b>film"
+
+
+def test_settings_reach_the_method(model: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, object] = {}
+    real = xai_lib.explain
+
+    def spy(text: str, classifier: object, **settings: object) -> Explanation:
+        seen.update(settings, text=text)
+        return real(text, classifier, method="occlusion")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(xai_lib, "explain", spy)
+    arguments = ["--method", "lime", "--n-samples", "64", "--seed", "5"]
+    arguments += ["--set", "removal=mask", "--set", "sigma=0.5", "--set", "bias=true"]
+    code, _, err = call("explain", "-", "--model", "any", *arguments, stdin="from a pipe")
+    assert (code, err) == (0, "")
+    assert seen == {
+        "text": "from a pipe",
+        "method": "lime",
+        "seed": 5,
+        "n_samples": 64,
+        "removal": "mask",
+        "sigma": 0.5,
+        "bias": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "limee"], "limee"),
+        (["--set", "removal"], "--set needs NAME=VALUE, not 'removal'"),
+        (["--top", "0"], "top must be 1 or more, not 0"),
+        (["--html", "/no/such/folder/x.html"], "the folder of /no/such/folder/x.html does not"),
+        (["--method", "lime", "--n-samples", "1"], "n_samples"),
+    ],
+)
+def test_bad_input_is_one_message_and_code_2(
+    model: None, arguments: list[str], message: str
+) -> None:
+    code, out, err = call("explain", "a good film", "--model", "any", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: ")
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_an_unknown_model_is_named() -> None:
+    code, _, err = call("explain", "a film", "--model", "/no/such/model")
+    assert code == 2
+    assert "/no/such/model" in err
+
+
+def test_data_lists_every_set_and_shows_one() -> None:
+    code, out, _ = call("data")
+    assert code == 0
+    assert all(f" {name} " in out for name in dataset_names())
+    code, out, _ = call("data", "planted")
+    assert code == 0
+    assert "generated" in out
+    assert "classes: " in out
+    code, _, err = call("data", "no-such-set")
+    assert code == 2
+    assert "no-such-set" in err
+
+
+def test_run_and_book_refuse_what_does_not_exist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in (["run"], ["book"], ["bench"]):
+        code, _, err = call(*command)
+        assert code == 2
+        assert "inside a clone of the repository" in err
+    (tmp_path / "_toc.yml").write_text("root: book/index\n")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "toy.ipynb").write_text(
+        json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
+    for arguments, message in (
+        (["run", "lipexx"], "unknown notebook 'lipexx'; valid: toy"),
+        (["run", "--profile", "big"], "unknown profile 'big'; valid: ci, quick, paper"),
+        (["book", "--profile", "big"], "unknown profile 'big'; valid: ci, quick, paper"),
+        (["bench"], "run.py does not exist"),
+    ):
+        code, _, err = call(*arguments)
+        assert code == 2
+        assert message in err
+
+
+def test_a_failing_notebook_is_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    failure = NotebookError("lipex", 3, 9, "a / 0", "ZeroDivisionError: x", "", Path("p.ipynb"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("xai_lib.run.run_notebooks", fail)
+    code, _, err = call("run", "--profile", "ci")
+    assert code == 1
+    assert "lipex: code cell 3 of 9 failed" in err
+
+
+def test_help_names_every_command() -> None:
+    code, out, _ = call("--help")
+    assert code == 0
+    assert all(f" {name} " in out for name in ("run", "book", "explain", "data", "bench"))

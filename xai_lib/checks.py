@@ -1,0 +1,69 @@
+"""Checks of what goes into an explanation. Each returns the value in its final form."""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from typing import Any
+
+import numpy as np
+
+from xai_lib.text import Span
+
+
+def check_strings(what: str, values: Any) -> tuple[str, ...]:
+    """Return strings as a tuple, or raise a ValueError that says what is wrong with `what`."""
+    if isinstance(values, str):
+        raise ValueError(f"{what} must be a tuple of strings, got the string {values!r:.60}.")
+    values = tuple(values)
+    for value in values:
+        if not isinstance(value, str):
+            raise ValueError(f"{what} must hold strings, got {type(value).__name__}: {value!r:.60}")
+    # numpy's subclass of str would come back from JSON as another type
+    return tuple(str(value) for value in values)
+
+
+def check_spans(spans: Any, text: str, n_features: int) -> Any:
+    """Return spans as tuples of ints, or raise a ValueError if they do not fit the text."""
+    checked: list[Any] = []
+    seen: list[Span] = []
+    for feature, entry in enumerate(spans):
+        several = bool(len(entry)) and hasattr(entry[0], "__len__")
+        pairs = []
+        for pair in entry if several else [entry]:
+            if len(pair) != 2:
+                raise ValueError(f"Span {feature} must be (start, end), got {tuple(pair)!r}.")
+            start, end = operator.index(pair[0]), operator.index(pair[1])
+            if not 0 <= start < end <= len(text):
+                raise ValueError(
+                    f"Span {feature} is {(start, end)}, but must hold at least one of the "
+                    f"{len(text)} characters of the text."
+                )
+            pairs.append((start, end))
+        seen.extend(pairs)
+        checked.append(tuple(pairs) if several else pairs[0])
+    if len(checked) != n_features:
+        raise ValueError(f"spans has {len(checked)} entries, but there are {n_features} words.")
+    seen.sort()
+    for one, following in itertools.pairwise(seen):
+        if following[0] < one[1]:
+            raise ValueError(f"Spans {one} and {following} overlap.")
+    return tuple(checked)
+
+
+def floats(what: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a read-only float64 copy, or raise a ValueError if it has another shape."""
+    array = np.array(values, dtype=np.float64)
+    if array.shape != shape:
+        raise ValueError(f"{what} must have the shape {shape}, got {array.shape}.")
+    array.flags.writeable = False
+    return array
+
+
+def whole(what: str, value: Any) -> int:
+    """Return a whole number from 0 on as an int, or raise a ValueError that names `what`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ValueError(f"{what} must be a whole number, got {value!r}.")
+    if operator.index(value) < 0:
+        raise ValueError(f"{what} must not be negative, got {value}.")
+    return operator.index(value)
