@@ -188,7 +188,7 @@ def test_four_proximities_by_hand():
     # D = 0, 25, 50, 100; sqrt(exp(-D^2 / 625)).
     by_hand = [1.0, math.exp(-0.5), math.exp(-2), math.exp(-8)]
     assert proximity(masks, "lime") == pytest.approx(by_hand, rel=1e-12)
-    with pytest.raises(ValueError, match="Unknown proximity 'cos'. Valid: lime, one_minus_cosine"):
+    with pytest.raises(ValueError, match=r"Unknown proximity 'cos'\. Valid: lime, "):
         proximity(masks, "cos")
 
 
@@ -296,14 +296,14 @@ def test_head_of_an_enumeration():
     np.testing.assert_array_equal(head.masks, fresh.masks)
     np.testing.assert_allclose(head.counts, fresh.counts, rtol=1e-12)
     np.testing.assert_array_equal(head.probabilities, fresh.probabilities)
-    with pytest.raises(ValueError, match="All 8 masks were enumerated, which a budget of 7"):
+    with pytest.raises(ValueError, match=r"All 8 masks were enumerated, which a budget of 7"):
         longer.head(7)
 
 
 def test_head_of_too_few_draws_is_refused():
     box = length_box()
     (near,) = neighbourhoods([box.instance(LONG)], box, 20)
-    with pytest.raises(ValueError, match="There are 20 draws, fewer than 21"):
+    with pytest.raises(ValueError, match=r"There are 20 draws, fewer than 21"):
         near.head(21)
 
 
@@ -364,8 +364,8 @@ def test_the_draw_depends_on_seed_text_group_and_sampler_not_on_the_removal():
 
 
 def test_budget_below_two_is_refused():
-    with pytest.raises(ValueError, match="n_samples must be at least 2 model calls, got 1"):
+    with pytest.raises(ValueError, match=r"n_samples must be at least 2 model calls, got 1"):
         check_budget(1)
     box = length_box()
-    with pytest.raises(ValueError, match="n_samples must be at least 2"):
+    with pytest.raises(ValueError, match=r"n_samples must be at least 2"):
         neighbourhoods([box.instance("a")], box, 1)

@@ -85,9 +85,7 @@ def test_ridge_is_that_of_scikit_learn(alpha, columns):
         theirs = Ridge(alpha=alpha).fit(x, answers[:, c], sample_weight=w)
         np.testing.assert_allclose(coefficients[:, c], theirs.coef_, atol=1e-12)
         assert intercept[c] == pytest.approx(theirs.intercept_, abs=1e-12)
-        assert score[c] == pytest.approx(
-            theirs.score(x, answers[:, c], sample_weight=w), abs=1e-12
-        )
+        assert score[c] == pytest.approx(theirs.score(x, answers[:, c], sample_weight=w), abs=1e-12)
 
 
 def test_repeating_a_row_is_doubling_its_weight():
@@ -177,7 +175,9 @@ def test_a_copy_is_chosen_after_everything_useful(seed):
 
 def test_constant_columns_come_last_in_order():
     masks, answers, w = problem(7, n_features=4)
-    padded = np.c_[np.ones(len(masks), bool), masks[:, :2], np.zeros(len(masks), bool), masks[:, 2:]]
+    padded = np.c_[
+        np.ones(len(masks), bool), masks[:, :2], np.zeros(len(masks), bool), masks[:, 2:]
+    ]
     names = {1: 0, 2: 1, 4: 2, 5: 3}
     picks = forward_selection(moments(padded, answers, w), 99)
     plain = forward_selection(moments(masks, answers, w), 4)
@@ -214,9 +214,7 @@ def test_highest_weights_are_those_of_the_lime_package(seed, k):
     masks, answers, w = problem(seed)
     picks = highest_weights(moments(masks, answers, w), k)
     for c in range(3):
-        theirs = LIME.feature_selection(
-            masks.astype(float), answers[:, c], w, k, "highest_weights"
-        )
+        theirs = LIME.feature_selection(masks.astype(float), answers[:, c], w, k, "highest_weights")
         assert picks[c].tolist() == theirs.tolist()
 
 
@@ -236,5 +234,5 @@ def test_auto_selects_forward_up_to_six_features():
     everything = np.tile(np.arange(12), (3, 1))
     for k, method in [(None, "auto"), (3, "none"), (12, "auto"), (99, "forward")]:
         np.testing.assert_array_equal(select(parts, k, method), everything)
-    with pytest.raises(ValueError, match="Unknown selection 'best'.*auto, forward"):
+    with pytest.raises(ValueError, match=r"Unknown selection 'best'.*auto, forward"):
         select(parts, 3, "best")

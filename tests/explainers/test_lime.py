@@ -16,7 +16,22 @@ from xai_lib.explainers.lime import Lime, fit_lime
 from xai_lib.masks import Neighbourhood, neighbourhoods
 from xai_lib.models import as_classifier
 
-WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lam mu nu xi".split()
+WORDS = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "epsilon",
+    "zeta",
+    "eta",
+    "theta",
+    "iota",
+    "kappa",
+    "lam",
+    "mu",
+    "nu",
+    "xi",
+]
 TEXT = " ".join(WORDS)
 # No two words are equally strong, and no two strengths are close.
 STRENGTH = dict(zip(WORDS, [4, -3.4, 2.9, -2.5, 2.1, -1.8, 1.5, -1.2, 1, -0.8, 0.6, -0.4, 0.25, 0],

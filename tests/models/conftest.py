@@ -20,7 +20,22 @@ from transformers import (
 from xai_lib.models.huggingface import HuggingFaceClassifier
 
 CLASSES = ["one", "two", "three"]
-WHOLE_WORDS = "the quick answer was not what we hoped for good bad film again it".split()
+WHOLE_WORDS = [
+    "the",
+    "quick",
+    "answer",
+    "was",
+    "not",
+    "what",
+    "we",
+    "hoped",
+    "for",
+    "good",
+    "bad",
+    "film",
+    "again",
+    "it",
+]
 
 
 def word_piece_tokenizer() -> Any:
@@ -50,7 +65,14 @@ def word_piece_tokenizer() -> Any:
 
 def byte_pair_tokenizer() -> Any:
     """GPT-2's and RoBERTa's kind: bytes, with pieces that begin with the blank before a word."""
-    names = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    names = [
+        "<s>",
+        "<pad>",
+        "</s>",
+        "<unk>",
+        "<mask>",
+        *sorted(pre_tokenizers.ByteLevel.alphabet()),
+    ]
     merges = [("Ġ", "w"), ("Ġ", "a"), ("Ġ", "g"), ("h", "e"), ("Ġw", "a"), ("o", "o")]
     names += ["".join(pair) for pair in merges]
     vocabulary = {token: i for i, token in enumerate(names)}

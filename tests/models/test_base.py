@@ -37,7 +37,7 @@ class Recorder(Classifier):
 
 
 def test_classes_must_be_there_and_differ():
-    with pytest.raises(ValueError, match="at least one class, got none"):
+    with pytest.raises(ValueError, match=r"at least one class, got none"):
         Recorder([])
     with pytest.raises(ValueError, match=re.escape("must differ, got ['a', 'b'] more than once")):
         Recorder(["a", "b", "c", "b", "a"])
@@ -56,11 +56,11 @@ def test_predict_proba_returns_float64_rows():
 
 
 def test_texts_must_be_strings_in_a_list():
-    with pytest.raises(ValueError, match="put the one text in a list"):
+    with pytest.raises(ValueError, match=r"put the one text in a list"):
         Recorder().predict_proba("text")
-    with pytest.raises(ValueError, match="A text must be a string, got NoneType"):
+    with pytest.raises(ValueError, match=r"A text must be a string, got NoneType"):
         Recorder().predict_proba(["a", None])  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="A text must be a string, got int"):
+    with pytest.raises(ValueError, match=r"A text must be a string, got int"):
         Recorder().instance(3)  # type: ignore[arg-type]
 
 
@@ -87,7 +87,7 @@ def test_the_way_of_removal_reaches_the_black_box():
     none = np.zeros((1, 3), dtype=bool)
     assert box.predict_masked(one, none)[0, 1] == pytest.approx(0.02)
     assert box.predict_masked(one, none, "mask")[0, 1] == pytest.approx(0.05)
-    with pytest.raises(ValueError, match="Unknown removal 'cut'"):
+    with pytest.raises(ValueError, match=r"Unknown removal 'cut'"):
         box.predict_masked(one, none, "cut")
 
 
@@ -119,7 +119,7 @@ def test_shapes_must_fit():
         box.predict_masked(one, np.ones((1, 3), dtype=bool))
     with pytest.raises(ValueError, match=r"got \(2,\)"):
         box.predict_masked(one, np.ones(2, dtype=bool))
-    with pytest.raises(ValueError, match="Got 1 instances but 2 arrays of masks"):
+    with pytest.raises(ValueError, match=r"Got 1 instances but 2 arrays of masks"):
         box.predict_masked([one], [np.ones((1, 2), dtype=bool)] * 2)
 
 
@@ -159,7 +159,7 @@ def test_wrong_answers_name_the_black_box_and_the_text(spoil, message):
 def test_wrong_answers_to_masks_name_the_text_with_its_words_removed():
     box = Recorder(spoil=broken([np.nan, 1]))
     masks = np.array([[1, 1], [0, 1]], dtype=bool)
-    with pytest.raises(ValueError, match="not finite for the text ' cd'"):
+    with pytest.raises(ValueError, match=r"not finite for the text ' cd'"):
         box.predict_masked(box.instance("ab cd"), masks)
 
 

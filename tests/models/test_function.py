@@ -89,29 +89,29 @@ def test_answers_are_checked_batch_by_batch():
         return answer
 
     box = as_classifier(lies, "ab", name="liar", batch_size=2)
-    with pytest.raises(ValueError, match="'liar' returned a value that is not finite.*'bad'"):
+    with pytest.raises(ValueError, match=r"'liar' returned a value that is not finite.*'bad'"):
         box.predict_proba(["a", "b", "c", "bad", "e"])
-    with pytest.raises(ValueError, match="'liar'.*not finite for the text 'bad'"):
+    with pytest.raises(ValueError, match=r"'liar'.*not finite for the text 'bad'"):
         box.predict_masked(box.instance("bad"), np.array([[False], [True]]))
 
 
 def test_the_text_sent_with_a_token_is_named():
     box = as_classifier(lambda texts: np.full((len(texts), 2), np.nan), "ab", mask_token="<?>")
-    with pytest.raises(ValueError, match="'<[?]> bb'"):
+    with pytest.raises(ValueError, match=r"'<[?]> bb'"):
         box.predict_masked(box.instance("a bb"), np.array([[False, True]]), "mask")
 
 
 def test_wrong_arguments_are_named():
-    with pytest.raises(ValueError, match="takes a function, got int"):
+    with pytest.raises(ValueError, match=r"takes a function, got int"):
         as_classifier(3, "ab")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"batch_size must be at least 1, got 0"):
         FunctionClassifier(by_length, "ab", batch_size=0)
-    with pytest.raises(ValueError, match="at least one class"):
+    with pytest.raises(ValueError, match=r"at least one class"):
         as_classifier(by_length, [])
 
 
 def test_a_name_that_is_neither_zoo_nor_folder_lists_the_zoo(tmp_path):
     missing = tmp_path / "no" / "such" / "folder"
-    with pytest.raises(ValueError, match="Names of the zoo are: tiny-planted, ") as error:
+    with pytest.raises(ValueError, match=r"Names of the zoo are: tiny-planted, ") as error:
         load_classifier(missing)
     assert str(missing) in str(error.value)

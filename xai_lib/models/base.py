@@ -167,14 +167,19 @@ class Classifier(ABC):
 
     def _checked(self, probabilities: object, n: int, text_of: Callable[[int], str]) -> np.ndarray:
         """Return (n, C) float64 probabilities, or raise a ValueError that names the text."""
-        array = np.asarray(probabilities, dtype=np.float64)
+        try:
+            array = np.asarray(probabilities, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The black box {self.name!r} returned what is no array of numbers: {error}."
+            ) from error
         expected = (n, len(self.classes))
         if array.shape != expected:
             raise ValueError(
                 f"The black box {self.name!r} returned shape {array.shape}, expected {expected}: "
                 f"one row for each text, one column for each of {list(self.classes)}."
             )
-        finite = np.isfinite(array).all(axis=1)
+        finite: np.ndarray = np.isfinite(array).all(axis=1)
         summed = np.abs(array.sum(axis=1) - 1) <= 1e-3
         valid = finite & summed & (array >= -1e-6).all(axis=1)
         if not valid.all():

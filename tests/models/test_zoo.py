@@ -1,0 +1,157 @@
+"""Named black boxes: trained once, cached whole, the same from the same seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xai_lib.data import load_dataset
+from xai_lib.models import load_classifier, zoo
+from xai_lib.models.training import fine_tune
+
+NAME = "tiny-planted"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("XAI_CACHE_DIR", str(tmp_path))
+    monkeypatch.delenv("XAI_DATA_DIR", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def trainings(cache, monkeypatch) -> list[int]:
+    """Let training do nothing but count; the caching is what is tested."""
+    seeds: list[int] = []
+
+    def nothing(model, tokenizer, texts, labels, recipe, device, progress):
+        seeds.append(recipe.seed)
+        return 0.5
+
+    monkeypatch.setattr(zoo, "fine_tune", nothing)
+    return seeds
+
+
+def silent(step: int, steps: int, loss: float) -> None:
+    pass
+
+
+def test_planted_words_are_learned(planted_classifier):
+    test = load_dataset("planted", "test")
+    predicted = planted_classifier.predict_proba(test.texts).argmax(axis=1)
+    accuracy = float(np.mean(predicted == test.labels))
+    assert accuracy >= 0.95
+    card = planted_classifier.card
+    assert card["accuracy"] == accuracy
+    assert card["n_test"] == len(test) == 400
+    assert card["majority"] == 0.25
+    assert card["train"]["sha256"] == load_dataset("planted", "train").sha256
+    assert card["recipe"] == zoo.ZOO[NAME].recipe.to_dict()
+    assert card["device"] == "cpu"
+    assert planted_classifier.classes == test.classes
+    assert planted_classifier.max_length == 128
+
+
+def test_the_same_seed_gives_the_same_bits(planted_classifier, cache):
+    folder = zoo.train_named(NAME, device="cpu", progress=silent)
+    assert str(folder).startswith(str(cache))
+    again = zoo.load_named(NAME, device="cpu", precision="float32")
+    assert again.fingerprint == planted_classifier.fingerprint
+    assert again.card["accuracy"] == planted_classifier.card["accuracy"]
+
+
+def test_a_second_call_does_not_train(trainings, cache):
+    first = load_classifier(NAME, device="cpu", precision="float32")
+    second = load_classifier(NAME, device="cpu", precision="float32")
+    assert trainings == [0]
+    assert first.fingerprint == second.fingerprint
+    (folder,) = (path for path in (cache / "models").iterdir() if path.is_dir())
+    assert sorted(path.name for path in folder.iterdir() if path.suffix != ".json") == [
+        "model.safetensors"
+    ]
+    card = json.loads((folder / "card.json").read_text())
+    assert card["seconds"] == 0.5
+    assert first.card == card  # type: ignore[attr-defined]
+
+
+def test_a_changed_recipe_trains_anew(trainings, monkeypatch):
+    first = zoo.train_named(NAME, "cpu", progress=silent)
+    recipe = dataclasses.replace(zoo.ZOO[NAME].recipe, seed=7, max_length=40)
+    monkeypatch.setitem(zoo.ZOO, NAME, dataclasses.replace(zoo.ZOO[NAME], recipe=recipe))
+    second = zoo.train_named(NAME, "cpu", progress=silent)
+    assert trainings == [0, 7]
+    assert first != second
+    assert zoo.load_named(NAME, "cpu", "float32").max_length == 40
+    assert zoo.load_named(NAME, "cpu", "float32", max_length=20).max_length == 20
+    assert trainings == [0, 7]
+
+
+def test_other_data_trains_anew(trainings, monkeypatch):
+    first = zoo.train_named(NAME, "cpu", progress=silent)
+    monkeypatch.setattr(
+        zoo, "load_dataset", lambda name, split, data_dir: load_dataset(name, split).take(range(99))
+    )
+    assert zoo.train_named(NAME, "cpu", progress=silent) != first
+    assert trainings == [0, 0]
+
+
+def test_a_half_written_folder_is_not_used(trainings, cache):
+    folder = zoo.train_named(NAME, "cpu", progress=silent)
+    (folder / "card.json").unlink()
+    (folder / "model.safetensors").write_bytes(b"cut off")
+    assert zoo.train_named(NAME, "cpu", progress=silent) == folder
+    assert trainings == [0, 0]
+    assert zoo.load_named(NAME, "cpu", "float32").card["n_test"] == 400
+
+
+def test_a_training_that_fails_leaves_nothing(cache, monkeypatch):
+    def fails(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(zoo, "fine_tune", fails)
+    with pytest.raises(KeyboardInterrupt):
+        zoo.train_named(NAME, "cpu", progress=silent)
+    assert [path for path in (cache / "models").iterdir() if path.is_dir()] == []
+
+
+def test_a_sample_of_the_training_texts_is_drawn(cache, monkeypatch):
+    seen: list[tuple[str, ...]] = []
+
+    def look(model, tokenizer, texts, labels, recipe, device, progress):
+        seen.append(tuple(texts))
+        assert len(labels) == len(texts)
+        return 0.0
+
+    monkeypatch.setattr(zoo, "fine_tune", look)
+    recipe = dataclasses.replace(zoo.ZOO[NAME].recipe, n_train=50)
+    entry = dataclasses.replace(zoo.ZOO[NAME], recipe=recipe, n_test=30)
+    monkeypatch.setitem(zoo.ZOO, NAME, entry)
+    folder = zoo.train_named(NAME, "cpu", progress=silent)
+    assert len(set(seen[0])) == 50
+    assert set(seen[0]) <= set(load_dataset("planted", "train").texts)
+    card = json.loads((folder / "card.json").read_text())
+    assert card["n_test"] == 30
+    assert card["train"]["rows"] == 50
+
+
+def test_progress_is_reported_in_tenths_where_there_is_no_terminal(capsys):
+    log = zoo._bar("training x")
+    for step in range(1, 41):
+        log(step, 40, 1 / step)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 10
+    assert lines[0] == "training x: step 4/40, loss 0.250"
+    assert lines[-1] == "training x: step 40/40, loss 0.025"
+
+
+def test_names_of_the_zoo_have_data_and_a_base():
+    from xai_lib.data import dataset_names
+
+    for name, entry in zoo.ZOO.items():
+        assert entry.dataset in dataset_names(), name
+        assert entry.base in zoo._BASES, name
+    assert zoo.fine_tune is fine_tune

@@ -1,0 +1,71 @@
+"""Answers on disk: the same as without, asked once, redone when a file was cut off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from xai_lib.masks import neighbourhoods
+from xai_lib.store import stored_neighbourhoods
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from xai_lib.models.huggingface import HuggingFaceClassifier
+
+TEXTS = ["the old table was quite wonderful near the window today", "a gloomy and slow day", "one"]
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XAI_CACHE_DIR", str(tmp_path))
+    return tmp_path / "neighbourhoods"
+
+
+def test_equals_the_direct_call_and_asks_once(
+    planted_classifier: HuggingFaceClassifier, cache: Path
+) -> None:
+    instances = [planted_classifier.instance(text, "type") for text in TEXTS]
+    direct = neighbourhoods(instances, planted_classifier, 60, seed=3, enumerate_up_to=8)
+    stored = stored_neighbourhoods(instances, planted_classifier, 60, seed=3, enumerate_up_to=8)
+    calls = planted_classifier.calls
+    again = stored_neighbourhoods(instances, planted_classifier, 60, seed=3, enumerate_up_to=8)
+    assert planted_classifier.calls == calls
+    assert len(list(cache.glob("*.npz"))) == 3
+    for one, first, second in zip(direct, stored, again, strict=True):
+        np.testing.assert_array_equal(one.masks, first.masks)
+        np.testing.assert_array_equal(one.counts, first.counts)
+        np.testing.assert_allclose(one.probabilities, first.probabilities, atol=1e-6)
+        np.testing.assert_array_equal(first.probabilities, second.probabilities)
+        assert (one.draws is None) == (second.draws is None)
+    assert stored[0].draws is not None and stored[2].draws is None
+
+
+def test_another_setting_is_another_answer(
+    planted_classifier: HuggingFaceClassifier, cache: Path
+) -> None:
+    instances = [planted_classifier.instance(TEXTS[0], "type")]
+    stored_neighbourhoods(instances, planted_classifier, 30, seed=0)
+    stored_neighbourhoods(instances, planted_classifier, 30, seed=1)
+    stored_neighbourhoods(instances, planted_classifier, 31, seed=0)
+    assert len(list(cache.glob("*.npz"))) == 3
+
+
+def test_a_file_that_was_cut_off_is_redone(
+    planted_classifier: HuggingFaceClassifier, cache: Path
+) -> None:
+    instances = [planted_classifier.instance(text) for text in TEXTS[:2]]
+    first = stored_neighbourhoods(instances, planted_classifier, 40)
+    broken = sorted(cache.glob("*.npz"))[0]
+    broken.write_bytes(broken.read_bytes()[:100])
+    seen: list[tuple[int, int]] = []
+    second = stored_neighbourhoods(
+        instances, planted_classifier, 40, progress=lambda done, every: seen.append((done, every))
+    )
+    for one, other in zip(first, second, strict=True):
+        # In float32 the last digit depends on how many inputs share a batch.
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
+    assert seen == [(2, 2)]
+    assert not list(cache.glob("*.tmp"))

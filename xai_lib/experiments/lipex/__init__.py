@@ -1,0 +1,47 @@
+"""The experiments of LIPEx on text: what each figure and table measures, as rows."""
+
+from xai_lib.experiments.lipex.angles import angle_rows, expected_within
+from xai_lib.experiments.lipex.distortion import distortion_rows
+from xai_lib.experiments.lipex.matrix import (
+    SIGNED,
+    VARIANTS,
+    class_overlap,
+    distance_rows,
+    matrix_rows,
+    variant_rows,
+)
+from xai_lib.experiments.lipex.removal import (
+    KS,
+    POOLED,
+    baselines,
+    matching_rows,
+    removal_rates,
+    removal_table,
+    with_holm,
+)
+from xai_lib.experiments.lipex.sample import RECORDED, Sample, estimate_row, gather
+from xai_lib.experiments.lipex.timing import timing_rows
+
+__all__ = [
+    "KS",
+    "POOLED",
+    "RECORDED",
+    "SIGNED",
+    "VARIANTS",
+    "Sample",
+    "angle_rows",
+    "baselines",
+    "class_overlap",
+    "distance_rows",
+    "distortion_rows",
+    "estimate_row",
+    "expected_within",
+    "gather",
+    "matching_rows",
+    "matrix_rows",
+    "removal_rates",
+    "removal_table",
+    "timing_rows",
+    "variant_rows",
+    "with_holm",
+]
