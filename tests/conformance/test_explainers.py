@@ -122,9 +122,7 @@ def test_another_process_gives_the_same(boxes: dict[str, Classifier]) -> None:
 
 
 @pytest.mark.parametrize("method", ["lime", "kernel_shap", "random"])
-def test_the_seed_matters_where_there_is_chance(
-    method: str, boxes: dict[str, Classifier]
-) -> None:
+def test_the_seed_matters_where_there_is_chance(method: str, boxes: dict[str, Classifier]) -> None:
     first, second = (run(method, [TEXTS[1]], boxes["softmax"], seed=seed) for seed in (0, 1))
     assert not np.allclose(first[0].weights, second[0].weights)
 
@@ -164,9 +162,7 @@ def test_sampled_surrogates_rank_the_words_of_a_linear_model(
 
 
 @pytest.mark.parametrize("method", WHITE)
-def test_gradients_of_an_embedding_linear_model(
-    method: str, boxes: dict[str, Classifier]
-) -> None:
+def test_gradients_of_an_embedding_linear_model(method: str, boxes: dict[str, Classifier]) -> None:
     box: Any = boxes["embedding"]
     (found,) = run(method, ["good dark good"], box)
     own = box.table[[box.index[word] for word in ("good", "dark", "good")]].double().numpy()
@@ -207,7 +203,7 @@ def test_classes_in_another_order(
 def test_words_in_another_order(method: str, boxes: dict[str, Classifier]) -> None:
     box = boxes["embedding" if method in WHITE else "softmax"]
     order = [3, 1, 0, 2]
-    words = "good bad fine dark".split()
+    words = ["good", "bad", "fine", "dark"]
     (one,) = run(method, [" ".join(words)], box)  # 16 masks: all are asked for
     (other,) = run(method, [" ".join(words[i] for i in order)], box)
     atol = 1e-4 if method == "lipex" else 1e-5
@@ -215,9 +211,7 @@ def test_words_in_another_order(method: str, boxes: dict[str, Classifier]) -> No
 
 
 @pytest.mark.parametrize("method", [name for name in methods() if name != "random"])
-def test_constant_model_gives_no_word_a_weight(
-    method: str, boxes: dict[str, Classifier]
-) -> None:
+def test_constant_model_gives_no_word_a_weight(method: str, boxes: dict[str, Classifier]) -> None:
     import copy
 
     import torch
@@ -332,13 +326,13 @@ def test_unknown_settings(method: str) -> None:
     valid = ", ".join(make_explainer(method).settings())
     with pytest.raises(ValueError, match=f"{method}.*'n_smaples'.*{valid}"):
         make_explainer(method, n_smaples=5)
-    with pytest.raises(ValueError, match="'word'.*position, type"):
+    with pytest.raises(ValueError, match=r"'word'.*position, type"):
         make_explainer(method, group="word")
 
 
 @pytest.mark.parametrize("method", [n for n in BLACK if n != "random"])
 def test_unknown_removal(method: str) -> None:
-    with pytest.raises(ValueError, match="'delete'.*drop, mask, pad"):
+    with pytest.raises(ValueError, match=r"'delete'.*drop, mask, pad"):
         make_explainer(method, removal="delete")
 
 
@@ -359,7 +353,7 @@ BAD_ANSWERS = {
     "nan": (lambda p: p * np.nan, "not finite"),
     "infinite": (lambda p: np.where(p == p.max(), np.inf, p), "not finite"),
     "unnormalised": (lambda p: p * 2, "no distribution"),
-    "negative": (lambda p: p + [[-2.0, 1.0, 1.0]], "no distribution"),
+    "negative": (lambda p: p + np.array([-2.0, 1.0, 1.0]), "no distribution"),
     "too few columns": (lambda p: p[:, :2], "shape"),
     "too few rows": (lambda p: p[:-1], "shape"),
 }
@@ -367,9 +361,7 @@ BAD_ANSWERS = {
 
 @pytest.mark.parametrize("method", BLACK)
 @pytest.mark.parametrize("kind", BAD_ANSWERS)
-def test_bad_answers_of_the_black_box(
-    method: str, kind: str, boxes: dict[str, Classifier]
-) -> None:
+def test_bad_answers_of_the_black_box(method: str, kind: str, boxes: dict[str, Classifier]) -> None:
     change, message = BAD_ANSWERS[kind]
 
     def answer(texts: list[str]) -> np.ndarray:
@@ -390,7 +382,7 @@ def test_transformer_that_answers_nan(method: str, boxes: dict[str, Classifier])
         copy.deepcopy(tiny.model), tiny.tokenizer, "broken", None, "cpu", "float32"
     )
     box.model.classifier.bias.fill_(float("nan"))
-    with pytest.raises(ValueError, match="'broken'.*not finite.*good"):
+    with pytest.raises(ValueError, match=r"'broken'.*not finite.*good"):
         run(method, ["good bad"], box)
 
 

@@ -10,7 +10,8 @@ import pytest
 from scipy.optimize import minimize
 
 import xai_lib
-from xai_lib.explainers.lipex import Lipex, _adam, fit_lipex, lipex_loss, select_features
+from xai_lib.explainers.lipex import Lipex, fit_lipex, select_features
+from xai_lib.explainers.lipex_solvers import lipex_loss, minimise_adam
 from xai_lib.masks import PROXIMITIES, Neighbourhood, neighbourhoods
 from xai_lib.models import as_classifier
 
@@ -227,7 +228,9 @@ def test_adam_weights_rare_masks_by_their_expected_count():
     columns, pi = np.arange(10), np.ones(1024)
 
     def steps_on_everything(some: Neighbourhood) -> np.ndarray:
-        w = _adam(some, columns, pi, 0.01, True, np.random.default_rng(0), 0.02, 10**9, 2000)
+        w = minimise_adam(
+            some, columns, pi, 0.01, True, np.random.default_rng(0), 0.02, 10**9, 2000
+        )
         return w[:20].reshape(2, 10) - w[:20].reshape(2, 10).mean(axis=0)
 
     exact = fit_lipex(near, pi="one", columns=columns, bias=True, penalty=0.01).weights

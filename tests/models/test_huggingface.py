@@ -195,7 +195,7 @@ def test_padding_changes_no_answer(bert, monkeypatch):
 
     monkeypatch.setattr(bert._runner, "forward", spy)
     with_padding = bert.predict_masked(instances, masks)
-    assert set(shapes) <= {(16, 8), (8, 16), (5, 24), (4, 32), (3, 40)}
+    assert set(shapes) <= {(16, 8), (8, 16), (5, 24), (4, 32), (3, 40), (2, 48), (2, 56)}
     assert len(set(shapes)) >= 3
     monkeypatch.setitem(huggingface.PADDING_STEP, "cpu", 1)
     for one, rows, answer in zip(instances, masks, with_padding, strict=True):
@@ -369,7 +369,7 @@ def test_a_saved_folder_gives_the_same_black_box(bert, tmp_path):
     bert.tokenizer.save_pretrained(folder)
     box = load_classifier(folder, device="cpu", precision="float32")
     assert (box.name, box.classes) == ("my-model", ("one", "two", "three"))
-    np.testing.assert_array_equal(box.predict_proba(TEXTS), bert.predict_proba(TEXTS))
+    np.testing.assert_allclose(box.predict_proba(TEXTS), bert.predict_proba(TEXTS), atol=1e-6)
     short = load_huggingface(folder, "short", "cpu", "float32", max_length=4)
     assert (short.name, short.max_length) == ("short", 4)
     assert box.fingerprint == bert.fingerprint != short.fingerprint

@@ -179,7 +179,7 @@ class Classifier(ABC):
                 f"The black box {self.name!r} returned shape {array.shape}, expected {expected}: "
                 f"one row for each text, one column for each of {list(self.classes)}."
             )
-        finite: np.ndarray = np.isfinite(array).all(axis=1)
+        finite = np.all(np.isfinite(array), axis=1)
         summed = np.abs(array.sum(axis=1) - 1) <= 1e-3
         valid = finite & summed & (array >= -1e-6).all(axis=1)
         if not valid.all():

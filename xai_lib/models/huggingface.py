@@ -147,6 +147,8 @@ class HuggingFaceClassifier(TransformerWhiteBox, Classifier):
         rng = np.random.default_rng(0)
         for text in _PROBES:
             one = self.instance(text)
+            if not self._encode(one).separable:
+                return False
             masks = rng.random((6, one.n_features)) < 0.6
             picked = self._mask_ids(one, masks, "drop")
             written = self._tokenise([one.render(mask) for mask in masks])

@@ -56,9 +56,11 @@ _CI = Recipe(epochs=6, batch_size=32, learning_rate=2e-3, max_length=128)
 ZOO: dict[str, ZooEntry] = {
     "tiny-planted": ZooEntry("planted", "tiny", _CI),
     "tiny-planted-long": ZooEntry("planted_long", "tiny", _CI),
-    "minilm-r8": ZooEntry("r8", "minilm", Recipe(epochs=1, max_length=64, n_train=4000), 1000),
+    "minilm-r8": ZooEntry(
+        "r8", "minilm", Recipe(epochs=1, batch_size=32, max_length=64, n_train=2400), 600
+    ),
     "minilm-bbc": ZooEntry(
-        "bbc_news", "minilm", Recipe(epochs=2, batch_size=32, max_length=128, n_train=1200), 400
+        "bbc_news", "minilm", Recipe(epochs=2, batch_size=32, max_length=96, n_train=800), 400
     ),
     "minilm-emotion": ZooEntry("emotion", "minilm", Recipe(epochs=3, max_length=128)),
     "minilm-newsgroups20": ZooEntry(

@@ -18,7 +18,7 @@ CELL = (
     "background:#ffffff;color:#1a1a1a;"
 )
 HEAD = CELL + "font-weight:600;border-bottom:2px solid #8c8c8c;"
-CAPTION = f"caption-side:bottom;text-align:left;color:{MUTED};font-size:0.92em;padding:0.6em 0 0;"
+CAPTION = f"color:{MUTED};font-size:0.85em;padding:0.6em 0 0;"
 
 
 class Html(str):
@@ -89,8 +89,6 @@ def table(
         HTML; the heads have scopes for screen readers.
     """
     lines = [f'<table style="{TABLE}">']
-    if caption:
-        lines.append(f'<caption style="{CAPTION}">{caption}</caption>')
     lines.append("<thead><tr>")
     lines += [f'<th scope="col" style="{HEAD}">{text}</th>' for text in head]
     lines.append("</tr></thead><tbody>")
@@ -112,6 +110,9 @@ def table(
                 lines.append(f'<th scope="row"{span} style="{style}">{text}</th>')
         lines.append("</tr>")
     lines.append("</tbody></table>")
+    if caption:
+        # Not a `caption` element: that would be as narrow as a table of two columns.
+        lines.append(f'<div style="{CAPTION}">{caption}</div>')
     return "\n".join(lines)
 
 
