@@ -58,7 +58,7 @@ def make_tiny(seed: int = 0) -> HuggingFaceClassifier:
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 2:
-                parameter *= 12.0
+                parameter *= 30.0
     return HuggingFaceClassifier(model, tokenizer, "tiny", device="cpu", precision="float32")
 
 

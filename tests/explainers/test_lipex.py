@@ -158,7 +158,7 @@ def test_fit_is_the_minimum_of_equation_6(kind, bias):
     assert not fit.weights[:, 2].any()
     if bias:
         centred = slow.x[9:] - slow.x[9:].mean()
-        np.testing.assert_allclose(fit.intercept - fit.intercept.mean(), centred, atol=2e-3)
+        np.testing.assert_allclose(fit.intercept, centred, atol=2e-3)
     else:
         assert fit.intercept.tolist() == [0.0, 0.0, 0.0]
 
@@ -195,7 +195,7 @@ def test_with_bias_an_offset_is_recovered():
     near = near_of(box_of(MATRIX, bias=offset), 500)
     fit = fit_lipex(near, pi="one", selection="none", penalty=0.0, bias=True)
     np.testing.assert_allclose(fit.weights, MATRIX - MATRIX.mean(axis=0), atol=1e-2)
-    np.testing.assert_allclose(fit.intercept - fit.intercept.mean(), offset, atol=1e-2)
+    np.testing.assert_allclose(fit.intercept, offset, atol=1e-2)
     without = fit_lipex(near, pi="one", selection="none", penalty=0.0)
     assert without.diagnostics["loss"] > 100 * fit.diagnostics["loss"]
 
@@ -210,9 +210,9 @@ def test_adam_agrees_with_lbfgs(enumerate_up_to, bias):
     exact = fit_lipex(near, **settings)
     adam = fit_lipex(near, **settings, solver="adam", rng=np.random.default_rng(0))
     assert exact.diagnostics["loss"] <= adam.diagnostics["loss"]
-    assert adam.diagnostics["loss"] == pytest.approx(exact.diagnostics["loss"], rel=2e-3)
-    np.testing.assert_allclose(adam.weights, exact.weights, atol=0.03)
-    np.testing.assert_allclose(adam.intercept, exact.intercept, atol=0.03)
+    assert adam.diagnostics["loss"] == pytest.approx(exact.diagnostics["loss"], rel=1e-2)
+    np.testing.assert_allclose(adam.weights, exact.weights, atol=0.05)
+    np.testing.assert_allclose(adam.intercept, exact.intercept, atol=0.05)
 
 
 def test_adam_weights_rare_masks_by_their_expected_count():

@@ -21,9 +21,10 @@ AGGREGATIONS = ("sum", "l1", "l2")
 TARGETS = ("all", "predicted")
 # Tokens in one forward and backward pass.
 TOKEN_BUDGET = {"cpu": 4096, "cuda": 16384}
-# What comes out for a text must not depend on what shares its batch. On a CPU that holds for
-# inputs of one length; elsewhere for equal shapes, so inputs are padded to a multiple of this
-# many tokens and batches to a fixed size.
+# What comes out for a text must not depend on what shares its batch, but kernels sum in another
+# order for another shape. So on a CPU the inputs of one text make a batch; elsewhere, where that
+# would be slow, texts share batches of fixed shapes: inputs are padded to a multiple of this many
+# tokens and batches to a fixed number of rows.
 PADDING_STEP = 32
 
 Job = tuple[int, int]  # index of an instance, index of a class
@@ -187,18 +188,21 @@ class GradientExplainer(Explainer):
     def _batches(
         self, box: WhiteBox, instances: list[TextInstance], jobs: list[Job]
     ) -> Iterator[tuple[list[Job], int, int]]:
-        """Cut jobs into batches of one width; yield the jobs, the width, the number of rows."""
+        """Cut jobs into batches; yield the jobs, the width, the number of rows to fill."""
         kind = box.device.split(":")[0]
-        step = 1 if kind == "cpu" else PADDING_STEP
+        on_cpu = kind == "cpu"
         lengths = [box.embed([one]).word.shape[1] for one in instances]
-        widths = np.array([-(-lengths[i] // step) * step for i, _ in jobs])
-        for width in np.unique(widths):
-            same = [jobs[j] for j in np.flatnonzero(widths == width)]
-            inputs = TOKEN_BUDGET.get(kind, TOKEN_BUDGET["cuda"]) // int(width)
+        widths = [n if on_cpu else -(-n // PADDING_STEP) * PADDING_STEP for n in lengths]
+        together: dict[int, list[Job]] = {}
+        for i, c in jobs:
+            together.setdefault(i if on_cpu else widths[i], []).append((i, c))
+        for same in together.values():
+            width = widths[same[0][0]]
+            inputs = TOKEN_BUDGET.get(kind, TOKEN_BUDGET["cuda"]) // width
             size = max(1, inputs // self.inputs_per_class)
             for start in range(0, len(same), size):
                 batch = same[start : start + size]
-                yield batch, int(width), len(batch) if kind == "cpu" else size
+                yield batch, width, len(batch) if on_cpu else size
 
     def _coordinates(
         self, forward: _FromEmbeddings, box: WhiteBox, embedded: Embedded, classes: torch.Tensor

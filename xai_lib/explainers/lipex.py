@@ -143,11 +143,12 @@ def fit_lipex(
         if solver == "lbfgs"
         else minimise_adam(near, columns, weight, penalty, bias, rng or np.random.default_rng(0))
     )
-    # Adding one vector to the rows of all classes changes no probability; the penalty settles
-    # on rows with mean zero, and so does the exact centring here.
+    # Adding one vector to the rows of all classes changes no probability, nor does one number on
+    # all biases; the penalty settles on rows with mean zero, and so does the exact centring here.
     matrix = solution[: n_classes * len(columns)].reshape(n_classes, len(columns))
     matrix = matrix - matrix.mean(axis=0)
     intercept = solution[n_classes * len(columns) :] if bias else np.zeros(n_classes)
+    intercept = intercept - intercept.mean()
     weights = np.zeros((n_classes, near.masks.shape[1]))
     weights[:, columns] = matrix
     loss, _ = lipex_loss(solution, *arguments)

@@ -64,8 +64,8 @@ def figure_html(fig: Figure, alt: str, caption: str = "") -> Html:
     Returns
     -------
     Html
-        A ``figure`` element with the picture as PNG inside. The same figure gives the same
-        bytes: no date and no version is written into the picture.
+        A group of the picture, as PNG inside the page, and the caption. The same figure gives
+        the same bytes: no date and no version is written into the picture.
 
     Raises
     ------
@@ -82,17 +82,18 @@ def figure_html(fig: Figure, alt: str, caption: str = "") -> Html:
     width = round(fig.get_figwidth() * dpi)
     picture = base64.b64encode(buffer.getvalue()).decode("ascii")
     below = (
-        f'<figcaption style="color:{MUTED};background:#ffffff;font-size:0.88em;line-height:1.4;'
-        f'padding:0.4em 0 0">{caption}</figcaption>'
+        f'<div style="color:{MUTED};background:#ffffff;font-size:0.85em;line-height:1.4;'
+        f'text-align:left;padding:0.4em 0 0">{caption}</div>'
         if caption
         else ""
     )
+    # Not `figure` and `figcaption`: themes give these a colour that does not suit a white card.
     return Html(
-        '<figure style="background:#ffffff;border:1px solid #d0d0d0;border-radius:6px;'
+        '<div role="group" style="background:#ffffff;border:1px solid #d0d0d0;border-radius:6px;'
         f'padding:0.8em 1em;margin:0.8em 0;max-width:100%;overflow-x:auto">'
         f'<img alt="{escape(alt)}" width="{width}" '
         'style="max-width:100%;height:auto;background:#ffffff;padding:0;filter:none" '
-        f'src="data:image/png;base64,{picture}">{below}</figure>'
+        f'src="data:image/png;base64,{picture}">{below}</div>'
     )
 
 

@@ -12,9 +12,9 @@ CARD = (
 )
 MUTED = "#595959"
 RULE = "1px solid #d9d9d9"
-TABLE = "border-collapse:collapse;border:0;margin:0;width:auto;color:#1a1a1a;font-size:0.88em;"
+TABLE = "border-collapse:collapse;border:0;margin:0;width:auto;color:#1a1a1a;font-size:0.84em;"
 CELL = (
-    f"padding:0.3em 0.5em;border:0;border-bottom:{RULE};text-align:left;vertical-align:top;"
+    f"padding:0.28em 0.4em;border:0;border-bottom:{RULE};text-align:left;vertical-align:top;"
     "background:#ffffff;color:#1a1a1a;"
 )
 HEAD = CELL + "font-weight:600;border-bottom:2px solid #8c8c8c;"
@@ -81,7 +81,7 @@ def table(
     headers
         Number of leading cells of a row that name it.
     wrap
-        Let long text in the leading cells break over lines.
+        The leading cells hold sentences: give them room.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def table(
     lines.append("<thead><tr>")
     lines += [f'<th scope="col" style="{HEAD}">{text}</th>' for text in head]
     lines.append("</tr></thead><tbody>")
-    width = "min-width:14em" if wrap else "white-space:nowrap"
+    width = "min-width:14em" if wrap else ""
     for r, row in enumerate(rows):
         lines.append("<tr>")
         for i, text in enumerate(row):

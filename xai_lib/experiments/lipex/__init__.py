@@ -19,7 +19,7 @@ from xai_lib.experiments.lipex.removal import (
     removal_table,
     with_holm,
 )
-from xai_lib.experiments.lipex.sample import RECORDED, Sample, estimate_row, gather
+from xai_lib.experiments.lipex.sample import RECORDED, Sample, estimate_row, gather, gather_deep
 from xai_lib.experiments.lipex.timing import timing_rows
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "estimate_row",
     "expected_within",
     "gather",
+    "gather_deep",
     "matching_rows",
     "matrix_rows",
     "removal_rates",

@@ -122,6 +122,24 @@ def gather(setting: Setting, seed: int, min_words: int = 2, **counts: int) -> Sa
     return Sample(setting, instances, drawn.labels, near, rounds, seed)
 
 
+def gather_deep(sample: Sample) -> Sample:
+    """Return the first ``deep_texts`` texts of a sample with ``deep`` perturbations each.
+
+    Where the texts in rounds have that many already, that is the sample itself.
+    """
+    numbers = sample.setting.profile
+    if numbers["deep"] == numbers["full"]:
+        return sample
+    return gather(
+        sample.setting,
+        sample.seed,
+        rounds=1,
+        per_round=numbers["deep_texts"],
+        texts=0,
+        full=numbers["deep"],
+    )
+
+
 def interval(values: np.ndarray, seed: int) -> Row:
     """Summarise values: mean, 95 % interval and n, as columns of a row."""
     found = mean_with_interval(values, seed=seed)

@@ -1,0 +1,1 @@
+"""Measurements of speed against the ``lime`` package: ``make bench``."""

@@ -1,0 +1,7 @@
+"""Start the benchmark with ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+from benchmarks.run import app
+
+app()

@@ -1,0 +1,190 @@
+"""The benchmark runs on a tiny model, and its arithmetic is right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks import budget, selection
+from benchmarks.figure import draw
+from benchmarks.results import Results, Row, check
+from benchmarks.run import app, group_names
+from benchmarks.settings import QUICK, Settings, texts_of
+from xai_lib.data import Dataset, load_dataset
+from xai_lib.masks import lime_kernel
+from xai_lib.models import as_classifier
+from xai_lib.models.tiny import tiny_bert
+from xai_lib.text import find_words, make_instance
+
+SETTINGS = Settings("tiny", "planted", **QUICK)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = load_dataset("planted", "train")
+    network, tokenizer = tiny_bert(data.texts, data.classes)
+    folder = tmp_path_factory.mktemp("box") / "tiny"
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_quick_run_writes_every_group(model: Path, tmp_path: Path) -> None:
+    pytest.importorskip("lime")
+    out, figure = tmp_path / "results.json", tmp_path / "curve.svg"
+    given = ["--quick", "--model", str(model), "--data", "planted", "--device", "cpu"]
+    files = ["--out", str(out), "--figure", str(figure)]
+    done = CliRunner().invoke(app, [*given, *files], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    document = check(json.loads(out.read_text("utf-8")))
+    groups = set(group_names(SETTINGS))
+    if not document["machine"]["bfloat16"]:
+        groups.remove("bfloat16")
+    assert {row["group"] for row in document["rows"]} == groups
+    rows = {row["name"]: row for row in document["rows"]}
+    assert str(model.parent) not in out.read_text("utf-8")
+    for name in ("lime-8-float32", "lime-20-float32", "lipex-20", "selection"):
+        assert 0 < rows[name]["low"] <= rows[name]["value"] <= rows[name]["high"]
+    assert rows["selection"]["details"]["identical_picks"] is True
+    long = rows["lime-20-float32"]["details"]
+    assert long["their_calls"] == 100
+    assert len(long["our_seconds_each"]) == rows["lime-20-float32"]["n"] == 2
+    assert rows["lipex-20"]["details"]["our_calls"] <= 50
+    # A loaded torch takes more than this, and a process that does nothing less.
+    assert long["our_peak_mib"] >= long["our_loaded_mib"] > 50
+    assert 0 < rows["outside-20"]["value"] < 1
+    assert figure.read_text("utf-8").count("<svg") == 1
+
+    # What is done is not measured again; one group alone leaves the other rows as they are.
+    again = CliRunner().invoke(app, [*given, *files, "--resume"], catch_exceptions=False)
+    assert again.exit_code == 0
+    assert json.loads(out.read_text("utf-8"))["rows"] == document["rows"]
+
+
+def test_needed_interpolates_the_logarithm_of_the_budget() -> None:
+    curve = np.array([0.5, 0.7, 0.9])
+    assert budget.needed((10, 100, 1000), curve, 0.8) == pytest.approx(10**2.5)
+    assert budget.needed((10, 100, 1000), curve, 0.9) == pytest.approx(1000)
+    assert budget.needed((10, 100, 1000), curve, 0.95) is None
+    assert budget.needed((10, 100, 1000), curve, 0.5) is None
+    # A dip does not count: once reached is reached.
+    assert budget.needed((10, 100, 1000), np.array([0.5, 0.9, 0.8]), 0.7) == pytest.approx(10**1.5)
+
+
+def test_gain_compares_at_the_middle_budget() -> None:
+    plain, other = np.array([0.2, 0.5, 0.8]), np.array([0.4, 0.6, 0.9])
+    assert budget.gain((10, 100, 1000), plain, plain) == pytest.approx(1.0)
+    assert budget.gain((10, 100, 1000), plain, other) == pytest.approx(10**0.5)
+    assert budget.gain((10, 100, 1000), other, plain) == pytest.approx(100 / 10 ** (2 + 1 / 3))
+
+
+def test_tabulated_answers_are_those_of_the_black_box() -> None:
+    def answer(texts: list[str]) -> np.ndarray:
+        p = np.array([0.1 + 0.2 * ("a" in t) + 0.3 * ("b" in t) - 0.05 * ("c" in t) for t in texts])
+        return np.stack([1 - p, p], axis=1)
+
+    box = as_classifier(answer, ["no", "yes"])
+    one = make_instance("a b c")
+    reference, draw = budget.tabulated(one, box, 40, 1000)
+    assert box.calls == 8
+    near = draw(3, "lime")
+    assert box.calls == 8
+    for mask, (_, yes) in zip(near.masks, near.probabilities, strict=True):
+        assert yes == pytest.approx(0.1 + mask @ [0.2, 0.3, -0.05])
+    assert near.counts.sum() == 40
+    # The black box is linear, so a ridge on the expected counts ranks b, a, c.
+    found = budget.accuracy(reference, draw, (20, 40), (0, 1), "paired")
+    np.testing.assert_allclose(found[:2], 1.0)
+
+
+def test_selection_problem_has_the_size_asked_for() -> None:
+    masks, answers, weights = selection.problem(Settings("m", "d", selection=(50, 7, 2)))
+    assert masks.shape == (50, 7)
+    assert masks[0].all()
+    np.testing.assert_allclose(answers.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(weights, lime_kernel(masks))
+
+
+def test_different_picks_stop_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("lime")
+    monkeypatch.setattr(selection, "forward_selection", lambda *_: np.array([[0, 0, 0]]))
+    with pytest.raises(AssertionError, match="the lime package"):
+        selection.rows(SETTINGS)
+
+
+def test_texts_have_the_length_asked_for() -> None:
+    texts = ("a b", "c d e.", "f", "g h i!")
+    data = Dataset("d", "test", texts, np.zeros(4, dtype=np.int64), ("x",), "generated")
+    assert texts_of(data, 3, 2) == (["c d e.", "g h i!"], 0)
+    assert texts_of(data, 3, 3) == (["c d e.", "g h i!", "a b c"], 1)
+    assert texts_of(data, 4) == (["a b c d"], 1)
+    # The data set starts again where it is used up.
+    (long,), joined = texts_of(data, 20)
+    assert (len(find_words(long)), joined) == (20, 1)
+
+
+def test_a_row_says_whether_it_reached_what_was_wanted() -> None:
+    row = Row("g", "n", "w", 5.0, 4.0, 6.0, 3, at_least=5.0)
+    assert row.reached is True
+    assert Row("g", "n", "w", 4.9, 4.0, 6.0, 3, at_least=5.0).reached is False
+    assert Row("g", "n", "w", 0.11, 0.1, 0.2, 3, at_most=0.1).reached is False
+    assert Row("g", "n", "w", 0.1, 0.1, 0.2, 3).reached is None
+    assert Row("g", "n", "w", None, None, None, 3, at_least=1.0).reached is None
+
+
+def test_rows_are_kept_only_for_the_same_settings(tmp_path: Path) -> None:
+    path, row = tmp_path / "r.json", Row("g", "n", "w", 1.0, 1.0, 1.0, 1)
+    Results(path, {"seed": 0}, "cpu").add([row])
+    assert Results(path, {"seed": 0}, "cpu", resume=True).rows == [row]
+    assert Results(path, {"seed": 0}, "cpu").rows == []
+    assert Results(path, {"seed": 1}, "cpu", resume=True).rows == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": 99}, "schema 99"),
+        ({"machine": None}, "'machine' must be"),
+        ({"rows": [{"name": "n"}]}, "not a row"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    path = tmp_path / "r.json"
+    Results(path, {}, "cpu").add([Row("g", "n", "w", 1.0, 1.0, 1.0, 1)])
+    document = json.loads(path.read_text("utf-8")) | change
+    with pytest.raises(ValueError, match=message):
+        check(document)
+
+
+def test_a_row_must_be_finite_and_named_once(tmp_path: Path) -> None:
+    results = Results(tmp_path / "r.json", {}, "cpu")
+    with pytest.raises(ValueError, match="not finite"):
+        results.add([Row("g", "n", "w", float("inf"), 1.0, 1.0, 1)])
+    row = Row("g", "n", "w", 1.0, 1.0, 1.0, 1)
+    with pytest.raises(ValueError, match="more than once"):
+        Results(tmp_path / "r.json", {}, "cpu").add([row, row])
+
+
+def test_missing_lime_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("benchmarks.run.find_spec", lambda name: None)
+    done = CliRunner().invoke(app, ["--quick", "--out", str(tmp_path / "r.json")])
+    assert done.exit_code == 2
+    assert "'.[bench]'" in done.output.replace("\n", " ")
+
+
+def test_an_unknown_group_lists_the_valid_ones(tmp_path: Path) -> None:
+    pytest.importorskip("lime")
+    given = ["--model", "m", "--data", "planted", "--only", "nonsense"]
+    done = CliRunner().invoke(app, [*given, "--out", str(tmp_path / "r.json")])
+    assert done.exit_code == 2
+    assert all(name in done.output for name in ("nonsense", "selection", "calls-long"))
+
+
+def test_nothing_is_drawn_without_a_curve(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no accuracy curve"):
+        draw({"rows": [{"details": {}}]}, tmp_path / "f.svg")
