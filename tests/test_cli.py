@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
 from typer.testing import CliRunner
 
 import xai_lib
@@ -14,6 +16,8 @@ from xai_lib import cli
 from xai_lib.data import dataset_names
 from xai_lib.explanation import Explanation
 from xai_lib.runner.errors import NotebookError
+from xai_lib.runner.project import Project
+from xai_lib.runner.records import RunRecord
 
 INVOKE = CliRunner()
 ENVIRONMENT = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
@@ -142,6 +146,28 @@ def test_run_and_book_refuse_what_does_not_exist(
         code, _, err = call(*arguments)
         assert code == 2
         assert message in err
+
+
+def test_publish_brings_a_run_into_the_book(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "_toc.yml").write_text("root: book/index\nchapters: [{file: book/papers/toy}]\n")
+    staged = Project(tmp_path).staged("ci")
+    for path in (tmp_path / "notebooks" / "toy.ipynb", staged.notebook("toy")):
+        path.parent.mkdir(parents=True)
+        nbformat.write(new_notebook(cells=[new_markdown_cell("# Toy", id="a")]), path)
+    record = RunRecord("toy", "ci", "k", {}, "2026-01-01T00:00:00Z", 7.0, [], "c0", "CPU", 1, {})
+    record.save(staged.run_record("toy"))
+    code, out, err = call("publish", "--profile", "ci")
+    assert (code, err) == (0, "")
+    assert out == f"published {tmp_path / 'book' / 'papers' / 'toy.ipynb'}\n"
+    status = (tmp_path / "book" / "generated" / "status.md").read_text()
+    assert "| toy | ci | CPU | 7.0 s | `c0` |" in status
+    code, _, err = call("publish", "--profile", "paper")
+    assert code == 2
+    assert "toy has not been run with profile paper" in err
+    assert call("publish", "--prose")[0] == 0
 
 
 def test_a_failing_notebook_is_code_1(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The command line: xai-lib run | book | explain | data | bench."""
+"""The command line: xai-lib run | publish | book | explain | data | bench."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from xai_lib.explanation import Explanation
+    from xai_lib.runner.project import Project
 
 # Commands import what they need: `xai-lib --help` answers at once, without loading torch.
 
@@ -80,35 +81,37 @@ def run(
     publish: Annotated[
         bool, typer.Option("--publish", help="Then copy notebooks and results into book/.")
     ] = False,
-    prose: Annotated[
-        bool,
-        typer.Option(
-            "--prose",
-            help="Execute nothing: bring the prose of the published notebooks up to date.",
-        ),
-    ] = False,
 ) -> None:
     """Execute notebooks; what is up to date is skipped."""
-    from xai_lib.book import notebooks_in
     from xai_lib.run import run_notebooks
-    from xai_lib.runner.pages import write_generated
     from xai_lib.runner.project import Project
-    from xai_lib.runner.publish import publish_notebooks, refresh_prose
     from xai_lib.runner.settings import RunSettings
 
-    project, names, console = Project.find(), notebooks or [], Console()
+    project = Project.find()
     settings = RunSettings(
         profile=profile, device=device, seed=seed, data_dir=data_dir, jobs=jobs, force=force
     )
-    if prose:
-        written = refresh_prose(project, project.published, names)
-    else:
-        run_notebooks(project, names, settings, console)
-        written = publish_notebooks(project, names, profile) if publish else []
-    if prose or publish:
-        write_generated(project.published, notebooks_in(project, project.published))
-    for path in written:
-        console.print(f"published {path}", markup=False, highlight=False, soft_wrap=True)
+    run_notebooks(project, notebooks or [], settings, Console())
+    if publish:
+        _publish(project, notebooks or [], profile)
+
+
+@app.command(name="publish")
+@one_line_errors
+def publish_command(
+    notebooks: Annotated[
+        list[str] | None, typer.Argument(help="Names of notebooks; none means all.")
+    ] = None,
+    profile: Profile = "paper",
+    prose: Annotated[
+        bool,
+        typer.Option("--prose", help="Only bring the prose of what is published up to date."),
+    ] = False,
+) -> None:
+    """Copy executed notebooks and their results into book/; executes nothing."""
+    from xai_lib.runner.project import Project
+
+    _publish(Project.find(), notebooks or [], None if prose else profile)
 
 
 @app.command()
@@ -129,9 +132,8 @@ def book(profile: Profile = "quick") -> None:
         record = RunRecord.load(tree.run_record(name))
         table.add_row(name, duration(record.seconds) if record else "")
     table.add_row("(pages)", duration(time.perf_counter() - started))
-    console = Console()
-    console.print(table)
-    console.print(f"The book: {page}", markup=False, highlight=False, soft_wrap=True)
+    Console().print(table)
+    _say(f"The book: {page}")
 
 
 @app.command()
@@ -172,23 +174,16 @@ def explain(
         text = sys.stdin.read()
     classifier = xai_lib.load_classifier(model, device=device)
     explanation = xai_lib.explain(text, classifier, method=method, seed=seed, **settings)
-    console = Console()
-    console.print(_table(explanation, top))
-    console.print(
-        f"{method}: {explanation.model_calls} model calls, {explanation.seconds:.2f} s"
-        + (
-            f"; the model did not read the last {explanation.truncated_words} words"
-            if explanation.truncated_words
-            else ""
-        ),
-        highlight=False,
-    )
+    Console().print(_table(explanation, top))
+    unread = explanation.truncated_words
+    note = f"; the model did not read the last {unread} words" if unread else ""
+    _say(f"{method}: {explanation.model_calls} model calls, {explanation.seconds:.2f} s{note}")
     if html is not None:
         html.write_text(_page(explanation), "utf-8")
-        console.print(f"heat map: {html}", markup=False, highlight=False, soft_wrap=True)
+        _say(f"heat map: {html}")
     if json_file is not None:
         json_file.write_text(explanation.to_json(), "utf-8")
-        console.print(f"explanation: {json_file}", markup=False, highlight=False, soft_wrap=True)
+        _say(f"explanation: {json_file}")
 
 
 @app.command()
@@ -219,12 +214,12 @@ def data(
         found = load_dataset(name, split, data_dir)
         shown.add_row(split, f"{len(found):,}", found.source, found.sha256[:16])
     if known:
-        console.print(known.title, markup=False, highlight=False)
+        _say(known.title)
     console.print(shown)
     if found is not None:
-        console.print("classes: " + ", ".join(found.classes), markup=False, highlight=False)
+        _say("classes: " + ", ".join(found.classes))
         for note in found.notes:
-            console.print(f"note: {note}", markup=False, highlight=False)
+            _say(f"note: {note}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -241,6 +236,25 @@ def bench(context: typer.Context) -> None:
     done = subprocess.run([sys.executable, str(script), *context.args], cwd=root, check=False)
     if done.returncode:
         raise typer.Exit(done.returncode)
+
+
+def _publish(project: Project, names: list[str], profile: str | None) -> None:
+    """Copy what was run with a profile into book/, or with None only refresh the prose there."""
+    from xai_lib.book import notebooks_in
+    from xai_lib.runner.pages import write_generated
+    from xai_lib.runner.publish import publish_notebooks, refresh_prose
+
+    if profile is None:
+        written = refresh_prose(project, project.published, names)
+    else:
+        written = publish_notebooks(project, names, profile)
+    write_generated(project.published, notebooks_in(project, project.published))
+    for path in written:
+        _say(f"published {path}")
+
+
+def _say(text: str) -> None:
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _fail(message: str, code: int) -> typer.Exit:

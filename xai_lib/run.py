@@ -128,6 +128,9 @@ def _run_all(
                 "XAI_COMMIT": commit,
                 "XAI_NOTEBOOK_SHA256": notebook_sha256(source),
                 "OMP_NUM_THREADS": str(threads),
+                # Their bars and warnings would leave paths of this machine in the notebook.
+                "TQDM_DISABLE": "1",
+                "PYTHONWARNINGS": "ignore:IProgress not found",
                 "MKL_NUM_THREADS": str(threads),
                 # Threads of the tokenizer and forked workers warn about each other.
                 "TOKENIZERS_PARALLELISM": os.environ.get("TOKENIZERS_PARALLELISM", "false"),

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from xai_lib.explainers import make_explainer
-from xai_lib.explainers.gradients import aggregate
+from xai_lib.explainers.gradient_base import aggregate
 from xai_lib.models import Classifier
 from xai_lib.models.huggingface import HuggingFaceClassifier
 from xai_lib.models.tiny import tiny_bert

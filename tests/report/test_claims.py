@@ -55,10 +55,13 @@ def test_verdict_with_its_basis(overlap):
 
 
 def test_images_are_judged_once_there_are_results(save):
-    row = {"setting": "imagenette-vgg16", "statistic": "share_at_most_0.1", "mean": 0.9}
-    save("figure-3", [row | {"low": 0.8, "high": 0.95, "n": 50}])
+    row = {"setting": "imagenette-vgg16", "statistic": "share_at_most_0.1", "n": 50}
+    lipex = row | {"method": "lipex", "mean": 0.9, "low": 0.8, "high": 0.95}
+    lime = row | {"method": "lime", "mean": 0.1, "low": 0.0, "high": 0.2}
+    save("figure-3", [lime, lipex])
     found = by_id(verdicts("lipex"))
     assert found["lipex-tv-near-zero-images"].verdict == "reproduced"
+    assert found["lipex-tv-near-zero-images"].effect == 0.9, "the claim is not about LIME"
     assert found["lipex-tv-near-zero"].sentence == (
         "Figure-3 was not run on Emotion, 20 Newsgroups."
     )

@@ -160,10 +160,12 @@ def test_publish_copies_and_prose_can_be_renewed(project: Project, write: Write)
     stale = project.published.results / "toy" / "stale.json"
     stale.parent.mkdir(parents=True)
     stale.write_text("{}")
+    write(REPORT, prose="# Last words")
     assert publish_notebooks(project, (), "ci") == [project.published.notebook("toy")]
     for place in (project.published, project.staged("ci")):
         assert [p.name for p in (place.results / "toy").iterdir()] == ["seen.json"]
     assert RunRecord.load(project.published.run_record("toy")) is not None
+    assert "Last words" in project.published.notebook("toy").read_text()
     write(REPORT, prose="# New words")
     assert refresh_prose(project, project.published) == [project.published.notebook("toy")]
     assert "New words" in project.published.notebook("toy").read_text()

@@ -102,7 +102,6 @@ def solve_shapley(
     centred = z - z.mean(axis=1, keepdims=True)
     gram = centred.T @ (scaled * centred)
     solved = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) @ (centred.T @ (scaled * left))
-    solved -= solved.mean(axis=0)
     return (solved + share).T
 
 

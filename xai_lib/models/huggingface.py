@@ -22,9 +22,10 @@ from xai_lib.text import TextInstance, make_instance
 
 # Tokens in one batch. Measured: more gives no speed on a CPU; a GPU wants many.
 TOKEN_BUDGET = {"cpu": 4096, "cuda": 32768}
-# An answer must not depend on what shares its batch, also in bfloat16. On a CPU that holds bit
-# for bit as long as nothing is padded, so inputs of one length form a batch. On a GPU it holds
-# for equal shapes, so inputs are padded to a multiple of the step and batches to a fixed size.
+# An answer must not depend on what shares its batch, also in bfloat16. On a CPU that holds as long
+# as nothing is padded, bit for bit in bfloat16 and within 1e-6 in float32, so inputs of one length
+# form a batch. On a GPU it holds for equal shapes, so inputs are padded to a multiple of the step
+# and batches to a fixed size.
 PADDING_STEP = {"cpu": 1, "cuda": 32}
 # Largest change of a probability that bfloat16 may cause on the probe texts.
 BFLOAT16_TOLERANCE = 0.05

@@ -88,6 +88,7 @@ def execute(
             kernel_name="python3",
             language="python",
             progress_bar=False,
+            start_timeout=300,  # a busy machine takes its time
             # The kernel's working folder goes through nbclient: papermill's own `cwd` would change
             # that of the whole process, which runs other notebooks at the same time.
             kernel_manager_class=kernel_class(environment or {}),

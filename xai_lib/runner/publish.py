@@ -15,6 +15,8 @@ def publish_notebooks(
 ) -> list[Path]:
     """Copy executed notebooks, results and run records of a profile into the committed book.
 
+    Prose is that of the sources as they are now.
+
     Parameters
     ----------
     project : Project
@@ -33,6 +35,8 @@ def publish_notebooks(
     ------
     RunnerError
         If a notebook has not been run with that profile.
+    ValueError
+        If the code of a notebook has changed since.
     """
     staged, target = project.staged(profile), project.published
     chosen = project.select(names)
@@ -44,10 +48,9 @@ def publish_notebooks(
             )
     written = []
     for name in chosen:
-        for get in (BookTree.notebook, BookTree.run_record):
-            destination = get(target, name)
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(get(staged, name), destination)
+        weave_file(project.sources()[name], staged.notebook(name), target.notebook(name))
+        target.runs.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(staged.run_record(name), target.run_record(name))
         if (staged.results / name).is_dir():
             shutil.rmtree(target.results / name, ignore_errors=True)
             shutil.copytree(staged.results / name, target.results / name)

@@ -10,6 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from xai_lib import papers
+from xai_lib.runner.keys import notebook_sha256
 from xai_lib.runner.project import BookTree, Project
 from xai_lib.runner.records import RunRecord
 from xai_lib.runner.weave import INJECTED, is_error, tags
@@ -54,7 +55,7 @@ def scan(project: Project, tree: BookTree, names: list[str], profile: str | None
         found = [
             *_notebook(project.sources()[name], tree.notebook(name)),
             *_record(tree.run_record(name), profile),
-            *_results(tree, name, profile),
+            *_results(tree, name, notebook_sha256(project.sources()[name]), profile),
         ]
         problems += [f"{name}: {problem}" for problem in found]
     return problems
@@ -94,7 +95,7 @@ def _record(path: Path, profile: str | None) -> Iterator[str]:
         yield f"run with profile {record.profile}, not {profile}"
 
 
-def _results(tree: BookTree, name: str, profile: str | None) -> Iterator[str]:
+def _results(tree: BookTree, name: str, sha256: str, profile: str | None) -> Iterator[str]:
     if name not in papers.papers():  # the tutorial has no items
         return
     wanted = {item.id for item in papers.items(name) if item.pending is None}
@@ -112,6 +113,8 @@ def _results(tree: BookTree, name: str, profile: str | None) -> Iterator[str]:
             yield f"{path.name} holds the results of {result['paper']}/{result['item']}"
         if not result["rows"]:
             yield f"{path.name} has no rows"
+        if (result["provenance"] or {}).get("notebook") not in (None, sha256):
+            yield f"{path.name} was made by another version of the notebook"
         if profile is not None and result["profile"] != profile:
             yield f"{path.name} was made with profile {result['profile']}, not {profile}"
     if wanted:
