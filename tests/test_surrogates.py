@@ -158,6 +158,17 @@ def test_ties_go_to_the_lowest_index():
     assert picks.tolist() == [[0, 1, 2], [1, 2, 0], [1, 2, 0]]
 
 
+@pytest.mark.parametrize("n_features", range(3, 10))
+def test_ties_that_rounding_would_decide_go_to_the_lowest_index(n_features):
+    """Answers and weights see only how many words are kept, so at each step all are equal."""
+    masks = (np.arange(2**n_features)[:, None] >> np.arange(n_features)) & 1 == 1
+    share = masks.mean(axis=1)
+    weights = np.exp(-8 * (1 - np.sqrt(share)) ** 2) / 7
+    answers = np.stack([np.exp(share) / 3, 1 - np.exp(share) / 3], axis=1)
+    picks = forward_selection(moments(masks, answers, weights), n_features)
+    assert picks.tolist() == [list(range(n_features))] * 2
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_copy_is_chosen_after_everything_useful(seed):
     masks, answers, w = problem(seed, n_features=5)

@@ -63,8 +63,12 @@ def word_piece_tokenizer() -> Any:
     )
 
 
-def byte_pair_tokenizer() -> Any:
-    """GPT-2's and RoBERTa's kind: bytes, with pieces that begin with the blank before a word."""
+def byte_pair_tokenizer(trim_offsets: bool = True) -> Any:
+    """RoBERTa's kind: bytes, with pieces that begin with the blank before a word.
+
+    `trim_offsets` says whether the tokenizer leaves that blank out where it tells the place of a
+    piece, as RoBERTa's does.
+    """
     names = [
         "<s>",
         "<pad>",
@@ -78,10 +82,12 @@ def byte_pair_tokenizer() -> Any:
     vocabulary = {token: i for i, token in enumerate(names)}
     backend = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>"))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.post_processor = processors.TemplateProcessing(
+    ends = processors.TemplateProcessing(
         single="<s> $A </s>",
         special_tokens=[("<s>", vocabulary["<s>"]), ("</s>", vocabulary["</s>"])],
     )
+    trimming = processors.ByteLevel(trim_offsets=trim_offsets)
+    backend.post_processor = processors.Sequence([trimming, ends])
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         bos_token="<s>",
@@ -129,8 +135,10 @@ def make_bert(
     )
 
 
-def make_roberta(max_length: int = 64, **settings: Any) -> HuggingFaceClassifier:
-    tokenizer = byte_pair_tokenizer()
+def make_roberta(
+    max_length: int = 64, trim_offsets: bool = True, **settings: Any
+) -> HuggingFaceClassifier:
+    tokenizer = byte_pair_tokenizer(trim_offsets)
     model = small_model("roberta", len(tokenizer), max_length)
     return HuggingFaceClassifier(
         model, tokenizer, "bytes", device="cpu", precision="float32", **settings

@@ -100,13 +100,17 @@ def test_a_tokenizer_whose_words_hold_their_blank_falls_back_to_texts(roberta, r
     np.testing.assert_array_equal(
         roberta.predict_masked(one, masks, removal), roberta.predict_proba(texts)
     )
-    # What the assembled ids would have been differs, so the check at loading matters.
+    # What the assembled ids would have been is something else, so the check at loading matters.
     roberta.assembles_ids = True
     try:
         assembled = [ids.tolist() for ids in roberta._mask_ids(one, masks, removal)]
     finally:
         roberta.assembles_ids = False
     assert assembled != written
+
+
+def test_pieces_that_reach_out_of_their_word_fall_back_to_texts(make_roberta):
+    assert not make_roberta(trim_offsets=False).assembles_ids
 
 
 def test_instances_are_not_confused_between_classifiers(make_bert, bert):

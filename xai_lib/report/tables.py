@@ -262,6 +262,13 @@ def _number(value: Any, digits: int) -> str:
     return f"{value:.{digits}f}"
 
 
+def _shown(value: Any, item: papers.Item) -> str:
+    # A mean has the item's decimals; a setting or a weight as many as it needs.
+    if item.value == "mean":
+        return _number(value, item.digits)
+    return f"{value:.3g}" if isinstance(value, float) else escape(str(value))
+
+
 def _interval(row: Row, digits: int, sign: bool = False) -> str:
     if row.get("low") is None or row.get("high") is None:
         return ""
@@ -275,8 +282,7 @@ def _ours(row: Row | None, item: papers.Item, separator: str = " ") -> str:
     value = row.get(item.value)
     if value is None:
         return muted("undefined")
-    # A setting is shown as it is; a measured number with its decimals.
-    text = escape(str(value)) if item.value != "mean" else _number(value, item.digits)
+    text = _shown(value, item)
     interval = _interval(row, item.digits)
     return f"<b>{text}</b>{separator}{interval}" if interval else f"<b>{text}</b>"
 
@@ -285,5 +291,5 @@ def _paper(row: Row | None, item: papers.Item, short: bool = False) -> str:
     if row is None:
         return "not printed" if short else f'<span style="color:{MUTED}">{NOT_PRINTED}</span>'
     value = row[item.value]
-    text = escape(str(value)) if item.value != "mean" else _number(value, item.digits)
+    text = _shown(value, item)
     return text if row.get("sd") is None else f"{text} ± {_number(row['sd'], item.digits)}"
