@@ -102,8 +102,7 @@ class Results:
         self.rows: list[Row] = []
         if resume and path.is_file():
             kept = check(json.loads(path.read_text("utf-8")))
-            same = ("machine", "versions", "settings")
-            if all(kept[key] == self.header[key] for key in same):
+            if _comparable(kept) == _comparable(self.header):
                 self.rows = [_row(found) for found in kept["rows"]]
 
     def done(self, group: str) -> bool:
@@ -179,6 +178,12 @@ def check(document: Any) -> dict[str, Any]:
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"results: rows {repeated} appear more than once")
     return document
+
+
+def _comparable(header: dict[str, Any]) -> list[Any]:
+    """Return what must agree for rows to stand in one table; each row tells its own repeats."""
+    settings = {k: v for k, v in header["settings"].items() if k not in ("repeats", "row_seconds")}
+    return [header["machine"], header["versions"], settings]
 
 
 def _row(found: dict[str, Any]) -> Row:

@@ -143,6 +143,8 @@ def test_rows_are_kept_only_for_the_same_settings(tmp_path: Path) -> None:
     assert Results(path, {"seed": 0}, "cpu", resume=True).rows == [row]
     assert Results(path, {"seed": 0}, "cpu").rows == []
     assert Results(path, {"seed": 1}, "cpu", resume=True).rows == []
+    # The number of repeats stands in the row.
+    assert Results(path, {"seed": 0, "repeats": 9}, "cpu", resume=True).rows == [row]
 
 
 @pytest.mark.parametrize(
