@@ -40,7 +40,8 @@ def test_equals_the_direct_call_and_asks_once(
         np.testing.assert_allclose(one.probabilities, first.probabilities, atol=1e-6)
         np.testing.assert_array_equal(first.probabilities, second.probabilities)
         assert (one.draws is None) == (second.draws is None)
-    assert stored[0].draws is not None and stored[2].draws is None
+    assert stored[0].draws is not None
+    assert stored[2].draws is None
 
 
 def test_another_setting_is_another_answer(

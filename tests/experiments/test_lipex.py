@@ -137,8 +137,11 @@ def test_matrix_rows_lists_the_strongest_words_of_each_class() -> None:
 
 @pytest.mark.parametrize(("n_features", "delta"), [(12, np.pi / 4), (30, np.pi / 8), (5, 0.1)])
 def test_expected_within_counts_sizes(n_features: int, delta: float) -> None:
-    inside = [s for s in range(1, n_features + 1)
-              if np.degrees(np.arccos(np.sqrt(1 - s / n_features))) <= np.degrees(delta) + 1e-9]
+    inside = [
+        s
+        for s in range(1, n_features + 1)
+        if np.degrees(np.arccos(np.sqrt(1 - s / n_features))) <= np.degrees(delta) + 1e-9
+    ]
     expected = 1 + 999 * len(inside) / n_features
     assert run.expected_within(n_features, 1000, delta) == pytest.approx(expected)
 
@@ -147,7 +150,8 @@ def test_angle_rows_leave_out_texts_without_near_perturbations(sample: run.Sampl
     rows, pairs, counts = run.angle_rows(sample, ["pi/16", "pi/2"])
     by_place = {(row["delta"], row["series"]): row for row in rows}
     # 9 to 14 words: one word less is already more than pi/16 away.
-    assert by_place["pi/16", "lipex"]["n"] == 0 and by_place["pi/16", "lipex"]["mean"] is None
+    assert by_place["pi/16", "lipex"]["n"] == 0
+    assert by_place["pi/16", "lipex"]["mean"] is None
     # Nothing is left out at the widest angle, so each list is compared with itself.
     assert by_place["pi/2", "lipex"]["mean"] == by_place["pi/2", "lime"]["mean"] == 1.0
     within = {row["delta"]: row["mean"] for row in counts}
