@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from xai_lib.corpus import explain_corpus
 from xai_lib.explainers import make_explainer, methods
+from xai_lib.explainers.base import Explainer
 from xai_lib.explanation import Explanation
 from xai_lib.models import Classifier, as_classifier, load_classifier
+
+if TYPE_CHECKING:
+    from xai_lib.explainers.amortised import AmortisedExplainer
 
 __version__ = "0.1.0"
 __all__ = [
@@ -17,12 +22,17 @@ __all__ = [
     "explain",
     "explain_corpus",
     "load_classifier",
+    "load_explainer",
     "methods",
 ]
 
 
 def explain(
-    text: str, classifier: Classifier, method: str = "lipex", seed: int = 0, **settings: Any
+    text: str,
+    classifier: Classifier,
+    method: str | Explainer = "lipex",
+    seed: int = 0,
+    **settings: Any,
 ) -> Explanation:
     """Explain one text.
 
@@ -33,11 +43,11 @@ def explain(
     classifier
         The black box, from `load_classifier` or `as_classifier`.
     method
-        A name of `methods`.
+        A name of `methods`, or an explainer, such as one that was fitted.
     seed
         Fixes all randomness: the same call gives the same bits.
     **settings
-        Settings of the method, such as ``n_samples`` or ``group``.
+        Settings of the method, such as ``n_samples`` or ``group``, if `method` is a name.
 
     Returns
     -------
@@ -48,8 +58,37 @@ def explain(
     ------
     ValueError
         If the method or a setting is unknown, or the method needs more of the black box (its
-        gradients) than it offers.
+        gradients, its hidden states) than it offers, or has to be fitted first.
     """
     if not isinstance(text, str):
         raise ValueError(f"A text must be a string, got {type(text).__name__}.")
-    return make_explainer(method, **settings).explain([text], classifier, seed)[0]
+    if isinstance(method, str):
+        return make_explainer(method, **settings).explain([text], classifier, seed)[0]
+    if settings:
+        raise ValueError(
+            f"Settings {', '.join(settings)} go into the explainer, or name the method instead."
+        )
+    return method.explain([text], classifier, seed)[0]
+
+
+def load_explainer(folder: str | Path) -> AmortisedExplainer:
+    """Read a fitted explainer (`pflex`) from the folder that its `save` wrote.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+
+    Returns
+    -------
+    AmortisedExplainer
+        Of the method that was saved.
+
+    Raises
+    ------
+    ValueError
+        If the folder has no fitted explainer, or a damaged one.
+    """
+    from xai_lib.explainers.amortised import load_explainer as load
+
+    return load(folder)

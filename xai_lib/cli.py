@@ -143,7 +143,10 @@ def explain(
     model: Annotated[
         str, typer.Option(help="Folder of a Hugging Face classifier, hub id, or name in the zoo.")
     ],
-    method: Annotated[str, typer.Option(help="Name of the method.")] = "lipex",
+    method: Annotated[str | None, typer.Option(help="Name of the method; default lipex.")] = None,
+    explainer: Annotated[
+        Path | None, typer.Option(help="Folder of a fitted explainer, in place of a method.")
+    ] = None,
     n_samples: Annotated[
         int | None, typer.Option(help="Budget in model calls; default that of the method.")
     ] = None,
@@ -168,16 +171,20 @@ def explain(
             raise ValueError(f"the folder of {file} does not exist")
     if top < 1:
         raise ValueError(f"top must be 1 or more, not {top}")
+    if explainer is not None and (settings or method is not None):
+        raise ValueError("a fitted explainer brings its method and settings; give it alone")
     import xai_lib
 
     if text == "-":
         text = sys.stdin.read()
+    by = (method or "lipex") if explainer is None else xai_lib.load_explainer(explainer)
     classifier = xai_lib.load_classifier(model, device=device)
-    explanation = xai_lib.explain(text, classifier, method=method, seed=seed, **settings)
+    explanation = xai_lib.explain(text, classifier, method=by, seed=seed, **settings)
     Console().print(_table(explanation, top))
     unread = explanation.truncated_words
     note = f"; the model did not read the last {unread} words" if unread else ""
-    _say(f"{method}: {explanation.model_calls} model calls, {explanation.seconds:.2f} s{note}")
+    cost = f"{explanation.model_calls} model calls, {explanation.seconds:.2f} s"
+    _say(f"{explanation.method}: {cost}{note}")
     if html is not None:
         html.write_text(_page(explanation), "utf-8")
         _say(f"heat map: {html}")

@@ -143,8 +143,75 @@ class Dataset:
             extra={key: tuple(values[i] for i in rows) for key, values in self.extra.items()},
         )
 
+    def joined(self, other: Dataset) -> Dataset:
+        """Put the rows of another split of the same data set behind these.
+
+        Parameters
+        ----------
+        other
+            Has the same classes.
+
+        Returns
+        -------
+        Dataset
+            Its `split` names both; columns in `extra` that only one of them has are left out.
+
+        Raises
+        ------
+        ValueError
+            If the classes differ.
+        """
+        if other.classes != self.classes:
+            raise ValueError(
+                f"Data sets with other classes cannot be joined: {', '.join(self.classes)} and "
+                f"{', '.join(other.classes)}."
+            )
+        shared = [key for key in self.extra if key in other.extra]
+        return replace(
+            self,
+            split=f"{self.split} + {other.split}",
+            texts=self.texts + other.texts,
+            labels=np.concatenate([self.labels, other.labels]),
+            extra={key: self.extra[key] + other.extra[key] for key in shared},
+            notes=tuple(dict.fromkeys(self.notes + other.notes)),
+            dropped=self.dropped + other.dropped,
+        )
+
+    def first_words(self, n: int) -> Dataset:
+        """Cut every text after its n-th word.
+
+        Parameters
+        ----------
+        n
+            Number of words, counted by `xai_lib.text.find_words`, at least 1.
+
+        Returns
+        -------
+        Dataset
+            The same rows; columns in `extra` stay whole. A note says that texts were cut.
+
+        Raises
+        ------
+        ValueError
+            If n is below 1.
+        """
+        if n < 1:
+            raise ValueError(f"Texts must keep at least 1 word, not {n}.")
+        cut = []
+        for text in self.texts:
+            spans = find_words(text)
+            cut.append(text[: spans[n - 1][1]] if len(spans) > n else text)
+        return replace(
+            self, texts=tuple(cut), notes=(*self.notes, f"Texts are cut after {n} words.")
+        )
+
     def sample(
-        self, n: int, seed: int, per_class: bool = False, min_words: int | None = None
+        self,
+        n: int,
+        seed: int,
+        per_class: bool = False,
+        min_words: int | None = None,
+        at_most: bool = False,
     ) -> Dataset:
         """Draw rows without replacement.
 
@@ -161,6 +228,8 @@ class Dataset:
             Draw `n` of each class, in turns (class 0, 1, ..., 0, 1, ...).
         min_words
             Skip texts with fewer words, counted by `xai_lib.text.find_words`.
+        at_most
+            Take fewer where there are not so many.
 
         Returns
         -------
@@ -170,20 +239,26 @@ class Dataset:
         Raises
         ------
         ValueError
-            If there are fewer than `n` such rows.
+            If there are fewer than `n` such rows, unless `at_most`.
         """
         if n < 0:
             raise ValueError(f"Cannot draw {n} rows; n must be 0 or more.")
         if not per_class:
-            return self.take(self._draw(np.arange(len(self)), n, seed, None, min_words))
+            return self.take(self._draw(np.arange(len(self)), n, seed, None, min_words, at_most))
         drawn = [
-            self._draw(np.flatnonzero(self.labels == label), n, seed, label, min_words)
+            self._draw(np.flatnonzero(self.labels == label), n, seed, label, min_words, at_most)
             for label in range(len(self.classes))
         ]
-        return self.take([rows[turn] for turn in range(n) for rows in drawn])
+        return self.take([rows[turn] for turn in range(n) for rows in drawn if turn < len(rows)])
 
     def _draw(
-        self, rows: np.ndarray, n: int, seed: int, label: int | None, min_words: int | None
+        self,
+        rows: np.ndarray,
+        n: int,
+        seed: int,
+        label: int | None,
+        min_words: int | None,
+        at_most: bool,
     ) -> list[int]:
         """Draw `n` of `rows` that are long enough, with a stream of their own."""
         rng = generator(seed, "dataset.sample", self.sha256, label)
@@ -194,7 +269,7 @@ class Dataset:
                 break
             if min_words is None or len(find_words(self.texts[row])) >= min_words:
                 picked.append(int(row))
-        if len(picked) < n:
+        if len(picked) < n and not at_most:
             of_class = "" if label is None else f" of class {self.classes[label]!r}"
             length = "" if min_words is None else f" with {min_words} words or more"
             raise ValueError(

@@ -40,9 +40,22 @@ class Setting:
     data_dir: str | Path | None = None
 
     @cached_property
+    def train(self) -> Dataset:
+        """The texts that the black box was trained on, or some of."""
+        return self._split("train")
+
+    @cached_property
     def test(self) -> Dataset:
-        """The held-out texts."""
-        return load_dataset(self.profile["dataset"], "test", data_dir=self.data_dir)
+        """The held-out texts: the test split, or the splits that the profile lists."""
+        first, *others = (self._split(name) for name in self.profile.get("held_out", ["test"]))
+        for other in others:
+            first = first.joined(other)
+        return first
+
+    def _split(self, name: str) -> Dataset:
+        whole = load_dataset(self.profile["dataset"], name, data_dir=self.data_dir)
+        max_words = self.profile.get("max_words")
+        return whole if max_words is None else whole.first_words(max_words)
 
     @cached_property
     def classifier(self) -> HuggingFaceClassifier:

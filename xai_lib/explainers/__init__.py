@@ -21,6 +21,7 @@ _METHODS = {
     "input_x_gradient": ("gradients", "InputXGradient"),
     "integrated_gradients": ("gradients", "IntegratedGradients"),
     "deeplift": ("gradients", "DeepLift"),
+    "pflex": ("pflex", "PFLex"),
     "random": ("random", "Random"),
 }
 
@@ -75,7 +76,7 @@ def make_explainer(method: str, **settings: Any) -> Explainer:
         If the method or a setting is unknown; lists what is valid.
     """
     kind = explainer_class(method)
-    valid = [field.name for field in dataclasses.fields(kind)]
+    valid = [field.name for field in dataclasses.fields(kind) if field.init]
     unknown = sorted(set(settings) - set(valid))
     if unknown:
         raise ValueError(

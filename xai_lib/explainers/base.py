@@ -14,9 +14,6 @@ from xai_lib.explanation import Explanation
 from xai_lib.models.base import Classifier
 from xai_lib.text import GROUPS, TextInstance, check_removal
 
-# Texts whose perturbations are in memory at the same time: enough to fill batches.
-TEXTS_AT_ONCE = 16
-
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
@@ -51,6 +48,8 @@ class Explainer(ABC):
     name: ClassVar[str]
     # Whether the method needs the inside of the black box, see `xai_lib.models.whitebox`.
     white_box: ClassVar[bool] = False
+    # Texts whose perturbations are in memory at the same time: enough to fill batches.
+    texts_at_once: ClassVar[int] = 16
 
     def __post_init__(self) -> None:
         """Check the settings that several methods share."""
@@ -101,8 +100,8 @@ class Explainer(ABC):
         group = getattr(self, "group", "position")
         instances = [classifier.instance(text, group) for text in texts]
         attributions: list[Attribution] = []
-        for i in range(0, len(instances), TEXTS_AT_ONCE):
-            chunk = instances[i : i + TEXTS_AT_ONCE]
+        for i in range(0, len(instances), self.texts_at_once):
+            chunk = instances[i : i + self.texts_at_once]
             some = [one for one in chunk if one.n_features]
             found = iter(self.attribute(some, classifier, seed) if some else [])
             empty = iter(

@@ -41,19 +41,26 @@ def fit_lime(
     -------
     Attribution
         Weights (C, F), zero for features not chosen; intercept; link ``"identity"``; weighted
-        R^2 of the predicted class as ``r2``.
+        R^2 of the predicted class as ``r2``, NaN where the answers do not vary. If no
+        perturbation has a weight (``"one_minus_cosine"`` where only the text itself is there),
+        nothing can be fitted: weights are zero, the intercept is the prediction, ``r2`` is NaN.
 
     References
     ----------
     Ribeiro, Singh & Guestrin (2016), "Why should I trust you?", equations 1 and 2.
     """
     n_all, n_classes = near.masks.shape[1], near.probabilities.shape[1]
-    parts = moments(near.masks, near.probabilities, near.counts * proximity(near.masks, weighting))
+    answer = near.probabilities[0]
     weights, intercept, score = (
         np.zeros((n_classes, n_all)),
         np.zeros(n_classes),
         np.zeros(n_classes),
     )
+    weight = near.counts * proximity(near.masks, weighting)
+    if not weight.any():
+        undefined = {"r2": float("nan")}
+        return Attribution(weights, answer, near.model_calls, answer, "identity", undefined)
+    parts = moments(near.masks, near.probabilities, weight)
     chosen = (
         select(parts, n_features, selection)
         if columns is None
@@ -69,7 +76,6 @@ def fit_lime(
             )
             coefficients, offset, r2 = ridge(one_class, row)
             weights[c, row], intercept[c], score[c] = coefficients[:, 0], offset[0], r2[0]
-    answer = near.probabilities[0]
     return Attribution(
         weights,
         answer,

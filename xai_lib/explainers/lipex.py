@@ -104,7 +104,8 @@ def fit_lipex(
     n_features
         Features chosen for each class before the union.
     pi
-        Weight of a perturbation, see `xai_lib.masks.proximity`.
+        Weight of a perturbation, see `xai_lib.masks.proximity`. Where none has a weight, the
+        penalty alone decides: the matrix is zero and its distribution uniform.
     bias
         Whether the surrogate has a bias for each class; the paper's has none.
     solver

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import torch
 
 from xai_lib.models.base import Classifier
 from xai_lib.models.precision import check_precision, fast_bfloat16, pick_device
-from xai_lib.models.transformer_whitebox import TransformerWhiteBox
+from xai_lib.models.transformer_whitebox import TransformerWhiteBox, softmax
 from xai_lib.text import TextInstance, make_instance
 
 # Tokens in one batch. Measured: more gives no speed on a CPU; a GPU wants many.
@@ -237,8 +238,8 @@ class HuggingFaceClassifier(TransformerWhiteBox, Classifier):
             first = np.r_[True, tokens.word[1:] != tokens.word[:-1]]
             ids = np.where(keep, ids, token)
             keep = keep | first
-        lengths = keep.sum(axis=1)
-        return np.split(ids[keep], np.cumsum(lengths)[:-1])
+        kept, ends = ids[keep], np.cumsum(keep.sum(axis=1)).tolist()
+        return [kept[start:end] for start, end in pairwise([0, *ends])]
 
     # Forward pass -------------------------------------------------------------------------
 
@@ -325,12 +326,6 @@ def _words_stand_apart(one: TextInstance) -> bool:
     return all(_APART.fullmatch(character) for character in around)
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Turn (n, C) logits into float64 probabilities that sum to 1."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return shifted / shifted.sum(axis=1, keepdims=True)
-
-
 def load_huggingface(
     path: str | Path,
     name: str | None = None,
@@ -356,18 +351,31 @@ def load_huggingface(
     Raises
     ------
     ValueError
-        If nothing can be loaded from there; the message carries the reason.
+        If nothing can be loaded from there; the message carries the reason. If weights are missing,
+        as those of the classification head are in a plain encoder; the message names them.
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
-        model = AutoModelForSequenceClassification.from_pretrained(path, dtype=torch.float32)
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
+            path, dtype=torch.float32, output_loading_info=True
+        )
     except (OSError, ValueError) as error:
         raise ValueError(
             f"No sequence classifier could be loaded from {str(path)!r}, neither as a folder "
             f"written by save_pretrained nor as a hub id: {error}"
         ) from error
+    # Weights tied to others are no longer among the missing keys, and a buffer that a file lacks,
+    # such as old position_ids, is computed; only a missing parameter is a random number.
+    learned = {key for key, _ in model.named_parameters(remove_duplicate=False)}
+    if missing := sorted(learned & set(loading["missing_keys"])):
+        more = f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+        raise ValueError(
+            f"{str(path)!r} lacks weights of a {type(model).__name__}, which would be random "
+            f"numbers: {', '.join(missing[:6])}{more}. Needed is a model fine-tuned for sequence "
+            "classification and saved with its classification head, not an encoder alone."
+        )
     return HuggingFaceClassifier(
         model, tokenizer, name or Path(path).name, None, device, precision, max_length
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from xai_lib.models.states import States, layer_indices, word_means
 from xai_lib.models.whitebox import Embedded
 from xai_lib.text import TextInstance
 
@@ -21,6 +25,7 @@ class TransformerWhiteBox:
     name: str
     classes: tuple[str, ...]
     device: str
+    calls: int
     max_length: int
     model: Any
     tokenizer: Any
@@ -34,6 +39,8 @@ class TransformerWhiteBox:
         def _inputs_of_masks(
             self, instances: Sequence[TextInstance], masks: Sequence[np.ndarray], removal: str
         ) -> tuple[list[np.ndarray], list[int]]: ...
+
+        def _padded(self, inputs: list[np.ndarray], width: int) -> dict[str, torch.Tensor]: ...
 
     @property
     def network(self) -> torch.nn.Module:
@@ -134,3 +141,79 @@ class TransformerWhiteBox:
         for (_, rows), answer in zip(batches, caught, strict=True):
             features[rows] = answer[: len(rows)]
         return np.split(features, np.cumsum(counts)[:-1])
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of weights, vocabulary and token budget."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        vocabulary = sorted(self.tokenizer.get_vocab().items())
+        digest.update(json.dumps([vocabulary, self.max_length]).encode())
+        return digest.hexdigest()
+
+    @property
+    def n_layers(self) -> int:
+        """Number of transformer layers."""
+        return int(self.model.config.num_hidden_layers)
+
+    @property
+    def width(self) -> int:
+        """Length of a hidden state."""
+        return int(self.model.config.hidden_size)
+
+    def word_states(
+        self, instances: Sequence[TextInstance], layers: Sequence[int] = (-1,)
+    ) -> States:
+        """Return the hidden states of words and of the first token, from one forward pass.
+
+        Parameters
+        ----------
+        instances
+            n instances of this classifier.
+        layers
+            L layer numbers: 0 is the embedding layer's output, `n_layers` or -1 the last.
+
+        Returns
+        -------
+        States
+
+        Raises
+        ------
+        ValueError
+            If a layer does not exist.
+        """
+        wanted = layer_indices(layers, self.n_layers)
+        encoded = [self._encode(one) for one in instances]
+        counts = np.array([len(one.spans) for one in instances], dtype=np.int64)
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        logits = np.empty((len(encoded), len(self.classes)), dtype=np.float32)
+        shape = (len(wanted), self.width)
+        first = torch.empty(len(encoded), *shape, device=self.device)
+        words = torch.empty(int(starts[-1]), *shape, device=self.device)
+        tokens = np.zeros(int(starts[-1]), dtype=np.int64)
+        lengths = np.array([len(one.ids) for one in encoded], dtype=np.int64)
+        with torch.inference_mode():
+            for width, rows in self._batches(lengths):
+                arguments = self._padded([encoded[i].ids for i in rows], width)
+                answer = self._runner(**arguments, output_hidden_states=True)
+                logits[rows] = answer.logits[: len(rows)].float().cpu().numpy()
+                found = torch.stack(
+                    [answer.hidden_states[layer][: len(rows)] for layer in wanted], dim=1
+                )
+                first[torch.from_numpy(rows)] = found[:, :, 0].float()
+                means, n_tokens = word_means(
+                    found, [encoded[i].word for i in rows], counts[rows].tolist()
+                )
+                places = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in rows])
+                words[torch.from_numpy(places)] = means
+                tokens[places] = n_tokens
+        self.calls += len(encoded)
+        return States(softmax(logits), first, words, counts, tokens)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Turn (n, C) logits into float64 probabilities that sum to 1."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)

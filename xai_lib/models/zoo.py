@@ -44,18 +44,27 @@ class ZooEntry:
         How it is trained; `recipe.max_length` is also its token budget afterwards.
     n_test
         Held-out texts for its accuracy; None takes the whole test split.
+    max_words
+        Texts are cut after so many words, in training and test; None keeps them whole.
     """
 
     dataset: str
     base: str
     recipe: Recipe
     n_test: int | None = None
+    max_words: int | None = None
+
+    def data(self, split: str, data_dir: str | Path | None = None) -> Dataset:
+        """Load a split as the black box reads it."""
+        whole = load_dataset(self.dataset, split, data_dir=data_dir)
+        return whole if self.max_words is None else whole.first_words(self.max_words)
 
 
 _CI = Recipe(epochs=6, batch_size=32, learning_rate=2e-3, max_length=128)
 ZOO: dict[str, ZooEntry] = {
     "tiny-planted": ZooEntry("planted", "tiny", _CI),
     "tiny-planted-long": ZooEntry("planted_long", "tiny", _CI),
+    "tiny-planted-binary": ZooEntry("planted_binary", "tiny", _CI),
     "minilm-r8": ZooEntry(
         "r8", "minilm", Recipe(epochs=1, batch_size=32, max_length=64, n_train=2400), 600
     ),
@@ -63,6 +72,9 @@ ZOO: dict[str, ZooEntry] = {
         "bbc_news", "minilm", Recipe(epochs=2, batch_size=32, max_length=96, n_train=800), 400
     ),
     "minilm-emotion": ZooEntry("emotion", "minilm", Recipe(epochs=3, max_length=128)),
+    "minilm-depression": ZooEntry(
+        "reddit_depression", "minilm", Recipe(epochs=3, batch_size=32, max_length=96), None, 40
+    ),
     "minilm-newsgroups20": ZooEntry(
         "newsgroups20", "minilm", Recipe(epochs=3, batch_size=32, max_length=256)
     ),
@@ -95,10 +107,12 @@ def train_named(
         seconds, device. It is complete or absent, also when several processes train at once.
     """
     entry = ZOO[name]
-    train = load_dataset(entry.dataset, "train", data_dir=data_dir)
-    test = load_dataset(entry.dataset, "test", data_dir=data_dir)
+    train, test = entry.data("train", data_dir), entry.data("test", data_dir)
     # What the weights depend on is in the folder's name: a changed recipe trains anew.
-    facts = {"entry": asdict(entry), "train": train.sha256, "base": MINILM.sha256}
+    described = asdict(entry)
+    if entry.max_words is None:  # A setting that does nothing must not rename what is cached.
+        del described["max_words"]
+    facts = {"entry": described, "train": train.sha256, "base": MINILM.sha256}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
     folder = cache_folder() / "models" / f"{name}-{digest}"
     if (folder / "card.json").is_file():
