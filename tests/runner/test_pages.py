@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from xai_lib.runner.pages import claims_markdown, status_markdown
+from xai_lib.models.zoo import ZOO
+from xai_lib.runner.pages import claims_markdown, status_markdown, zoo_markdown
 from xai_lib.runner.project import Project
 from xai_lib.runner.records import RunRecord, commit_of
 
@@ -58,3 +59,13 @@ def test_the_claims_are_one_block_of_html(project: Project) -> None:
 
 def test_no_repository_no_commit(project: Project) -> None:
     assert commit_of(project.root) == "unknown"
+
+
+def test_the_table_of_black_boxes_says_what_the_zoo_does() -> None:
+    lines = zoo_markdown().splitlines()
+    by_name = {line.split("|")[1].strip(" `"): line for line in lines[2:]}
+    assert list(by_name) == list(ZOO)
+    assert by_name["minilm-r8"] == (
+        "| `minilm-r8` | MiniLM | 2400 texts of `r8` | 1 | 32 | 64 | 600 test texts |"
+    )
+    assert "`reddit_depression`, first 40 words | 3 | 32 | 96" in by_name["minilm-depression"]

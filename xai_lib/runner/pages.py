@@ -1,4 +1,4 @@
-"""The parts of pages that are computed: what was run (status) and what holds (claims).
+"""The parts of pages that are computed: what was run, what holds, what is explained.
 
 They are written to `book/generated/` of a book tree; the pages include them, so that prose and
 numbers never share a file.
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 def write_generated(tree: BookTree, names: list[str]) -> None:
-    """Write `status.md` and `claims.md` for the notebooks of a tree.
+    """Write `status.md`, `claims.md` and `zoo.md` for the notebooks of a tree.
 
     Parameters
     ----------
@@ -31,6 +31,40 @@ def write_generated(tree: BookTree, names: list[str]) -> None:
     tree.generated.mkdir(parents=True, exist_ok=True)
     (tree.generated / "status.md").write_text(status_markdown(tree, names), "utf-8")
     (tree.generated / "claims.md").write_text(claims_markdown(tree), "utf-8")
+    (tree.generated / "zoo.md").write_text(zoo_markdown(), "utf-8")
+
+
+def zoo_markdown() -> str:
+    """Return a table of the named black boxes and how each is trained.
+
+    Returns
+    -------
+    str
+        A Markdown table, one row for each entry of `xai_lib.models.zoo.ZOO`.
+    """
+    from xai_lib.models.zoo import ZOO
+
+    lines = [
+        "| name | starts from | trained on | epochs | batch | tokens | accuracy on |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    start = {"tiny": "nothing: BERT with 2 layers, 48 wide", "minilm": "MiniLM"}
+    for name, entry in ZOO.items():
+        recipe = entry.recipe
+        some = "" if recipe.n_train is None else f"{recipe.n_train} texts of "
+        cut = "" if entry.max_words is None else f", first {entry.max_words} words"
+        test = "its test split" if entry.n_test is None else f"{entry.n_test} test texts"
+        cells = [
+            f"`{name}`",
+            start[entry.base],
+            f"{some}`{entry.dataset}`{cut}",
+            str(recipe.epochs),
+            str(recipe.batch_size),
+            str(recipe.max_length),
+            test,
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def status_markdown(tree: BookTree, names: list[str]) -> str:
