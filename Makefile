@@ -73,7 +73,7 @@ test: $(VENV)/.dev
 	@$(MAKE) lint
 	@echo "== unit and conformance tests"
 	@$(BIN)/python -m pytest -q --ignore=tests/book --cov --cov-report=term:skip-covered \
-	  --durations=10 | tee _build/ci/unit.log
+	  --cov-fail-under=90 --durations=10 | tee _build/ci/unit.log
 	@echo "== notebooks, profile ci"
 	@$(BIN)/xai-lib run --profile ci --device $(DEVICE)
 	@echo "== building the book"

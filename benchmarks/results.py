@@ -102,7 +102,7 @@ class Results:
         self.rows: list[Row] = []
         if resume and path.is_file():
             kept = check(json.loads(path.read_text("utf-8")))
-            if _comparable(kept) == _comparable(self.header):
+            if _comparable(kept, kept) == _comparable(self.header, kept):
                 self.rows = [_row(found) for found in kept["rows"]]
 
     def done(self, group: str) -> bool:
@@ -180,9 +180,14 @@ def check(document: Any) -> dict[str, Any]:
     return document
 
 
-def _comparable(header: dict[str, Any]) -> list[Any]:
-    """Return what must agree for rows to stand in one table; each row tells its own repeats."""
-    settings = {k: v for k, v in header["settings"].items() if k not in ("repeats", "row_seconds")}
+def _comparable(header: dict[str, Any], kept: dict[str, Any]) -> list[Any]:
+    """Return what must agree for rows to stand in one table with those that were kept.
+
+    Each row tells its own repeats. A setting that the kept ones do not know came with a group of
+    rows that is not among them.
+    """
+    of_rows = set(kept["settings"]) - {"repeats", "row_seconds"}
+    settings = {key: value for key, value in header["settings"].items() if key in of_rows}
     return [header["machine"], header["versions"], settings]
 
 

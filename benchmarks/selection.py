@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.results import Row, spread
 from benchmarks.settings import Settings
 from xai_lib.masks import lime_kernel, sample_masks
-from xai_lib.models.huggingface import softmax
+from xai_lib.models.transformer_whitebox import softmax
 from xai_lib.rng import generator
 from xai_lib.surrogates import forward_selection, moments
 

@@ -50,6 +50,8 @@ class Settings:
         once, so that seeds cost nothing; they must have at most 16 words.
     precision_texts, precision_samples
         Texts and samples of the comparison of bfloat16 with float32.
+    amortised_calls, amortised_texts
+        Texts explained one by one, and in one call, by the explainer that was fitted before.
     """
 
     model: str
@@ -69,6 +71,8 @@ class Settings:
     long: tuple[int, int, int] = (46, 2, 3)
     precision_texts: int = 100
     precision_samples: int = 1000
+    amortised_calls: int = 200
+    amortised_texts: int = 2000
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain data, without the folder the model lies in."""
@@ -91,6 +95,8 @@ QUICK: dict[str, Any] = {
     "long": (20, 1, 2),
     "precision_texts": 3,
     "precision_samples": 50,
+    "amortised_calls": 12,
+    "amortised_texts": 20,
 }
 
 

@@ -44,6 +44,29 @@ def test_equals_the_direct_call_and_asks_once(
     assert stored[2].draws is None
 
 
+def test_what_stored_answers_had_cost_is_counted_once_each(
+    planted_classifier: HuggingFaceClassifier, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stored(texts: list[str]) -> int:
+        instances = [planted_classifier.instance(text, "type") for text in texts]
+        stored_neighbourhoods(instances, planted_classifier, 60, enumerate_up_to=0)
+        return sum(planted_classifier.stored_calls.values())
+
+    monkeypatch.setattr(planted_classifier, "stored_calls", {})
+    before = planted_classifier.calls
+    assert stored(TEXTS[:2]) == 0
+    asked = planted_classifier.calls - before
+    # What this process asked for is in its own count, however often it is read again.
+    assert stored(TEXTS[:2]) == 0
+    # Another process finds the two on disk; "one" has two masks and is asked now.
+    monkeypatch.setattr(planted_classifier, "stored_calls", {})
+    before = planted_classifier.calls
+    assert stored(TEXTS) == asked
+    assert planted_classifier.calls - before == 2
+    assert stored(TEXTS) == asked
+    assert len(planted_classifier.stored_calls) == 3
+
+
 def test_another_setting_is_another_answer(
     planted_classifier: HuggingFaceClassifier, cache: Path
 ) -> None:

@@ -162,7 +162,8 @@ def proximity(masks: np.ndarray, kind: str = "lime") -> np.ndarray:
         (n, F) bool.
     kind
         ``"lime"`` LIME's kernel; ``"one_minus_cosine"`` Equation 6 of LIPEx as printed, which
-        is a distance and gives the text itself weight 0; ``"cosine"``; ``"one"``.
+        is a distance and gives the text itself weight 0, so that nothing has a weight where
+        there is no other mask; ``"cosine"``; ``"one"``.
 
     Returns
     -------

@@ -45,7 +45,8 @@ def stored_neighbourhoods(
     list of Neighbourhood
         Answers are rounded to float32 on disk and in what is returned, whether they were on
         disk or not. Files lie under ``neighbourhoods`` in the cache folder; their names depend
-        on the weights of the black box, the text and all settings.
+        on the weights of the black box, the text and all settings. What answers from disk had
+        cost is added to ``classifier.stored_calls``, each file once.
     """
     folder = cache_folder() / "neighbourhoods"
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,6 +56,8 @@ def stored_neighbourhoods(
     for start in range(0, len(instances), _CHUNK):
         chunk = list(zip(instances[start : start + _CHUNK], paths[start:], strict=False))
         known = {path: _read(path) for _, path in chunk}
+        for path, near in known.items():
+            classifier.stored_calls.setdefault(path.stem, near.model_calls if near else 0)
         missing = [(one, path) for one, path in chunk if known[path] is None]
         if missing:
             asked = [one for one, _ in missing]

@@ -137,3 +137,55 @@ def test_describe_can_be_written_as_json():
         "notes": ["made up"],
     }
     assert repr(data) == "Dataset('toy', 'train', 4 rows, 3 classes, generated)"
+
+
+def test_first_words_cuts_behind_the_nth_word():
+    texts = (
+        "one two, three four.",  # cut
+        "one two!",  # just as long: whole, with what follows its last word
+        "(one)",
+        "",
+        "don't stop-now \U0001f600 again",  # an apostrophe joins, a hyphen parts, an emoji is one
+    )
+    data = Dataset(
+        name="toy",
+        split="test",
+        texts=texts,
+        labels=np.arange(5) % 2,
+        classes=("a", "b"),
+        source="generated",
+        extra={"whole": texts},
+        notes=("made up",),
+        dropped=3,
+    )
+    cut = data.first_words(2)
+    assert cut.texts == ("one two", "one two!", "(one)", "", "don't stop")
+    assert data.first_words(1).texts == ("one", "one", "(one)", "", "don't")
+    assert data.first_words(4).texts == (*texts[:4], "don't stop-now \U0001f600")
+    assert data.first_words(5).texts == texts
+    assert data.texts == texts
+    assert cut.labels.tolist() == [0, 1, 0, 1, 0]
+    assert cut.extra == {"whole": texts}
+    assert (cut.name, cut.split, cut.classes, cut.source) == (
+        "toy",
+        "test",
+        ("a", "b"),
+        "generated",
+    )
+    assert cut.dropped == 3
+    assert cut.sha256 != data.sha256
+    assert cut.first_words(2).texts == cut.texts
+
+
+def test_first_words_are_noted():
+    data = make(3)
+    (kept, added) = data.first_words(7).notes
+    assert kept == "made up"
+    assert "7 words" in added
+    assert data.notes == ("made up",)
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_first_words_keeps_a_word(n):
+    with pytest.raises(ValueError, match=rf"at least 1 word.*{n}"):
+        make(3).first_words(n)

@@ -186,6 +186,25 @@ def test_another_weighting_weights_rows_otherwise(drawn):
     np.testing.assert_allclose(fit.weights, solution[1:].T, atol=1e-9)
 
 
+@pytest.mark.parametrize("settings", [{}, {"n_features": 2}, {"columns": [3, 0]}])
+def test_where_no_row_has_a_weight_the_prediction_is_all_there_is(drawn, settings):
+    alone = drawn.within(0.0)
+    assert len(alone.masks) == 1
+    fit = fit_lime(alone, weighting="one_minus_cosine", **settings)
+    assert fit.weights.tolist() == [[0.0] * 14] * 3
+    np.testing.assert_array_equal(fit.intercept, toy([TEXT])[0])
+    assert (fit.link, fit.model_calls) == ("identity", 1)
+    assert math.isnan(fit.diagnostics["r2"])
+
+
+def test_one_word_with_the_printed_weight():
+    """Only the empty text has a weight, so a regression sees one value of the word."""
+    (near,) = neighbourhoods([BOX.instance("alpha")], BOX, 2)
+    fit = fit_lime(near, weighting="one_minus_cosine")
+    np.testing.assert_allclose(fit.weights, 0, atol=1e-15)
+    np.testing.assert_allclose(fit.intercept, toy([""])[0], rtol=1e-12)
+
+
 def test_word_order_permutes_the_weights():
     forwards = xai_lib.explain("alpha delta zeta", BOX, method="lime", n_samples=8)
     backwards = xai_lib.explain("zeta delta alpha", BOX, method="lime", n_samples=8)

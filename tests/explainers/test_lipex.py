@@ -260,6 +260,20 @@ def test_as_printed_the_text_itself_has_no_weight():
         assert (np.abs(before - after).max() == 0) == (kind == "one_minus_cosine")
 
 
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_where_no_row_has_a_weight_the_penalty_decides(solver, bias):
+    alone = near_of(BENT).within(0.0)
+    assert len(alone.masks) == 1
+    fit = fit_lipex(alone, pi="one_minus_cosine", solver=solver, bias=bias)
+    assert fit.weights.tolist() == [[0.0] * 7] * 3
+    assert fit.intercept.tolist() == [0.0] * 3
+    assert fit.diagnostics["loss"] == 0.0
+    # Total variation between the uniform distribution and the prediction.
+    expected = np.maximum(alone.probabilities[0] - 1 / 3, 0).sum()
+    assert fit.diagnostics["total_variation"] == pytest.approx(expected)
+
+
 def test_without_bias_the_empty_text_is_uniform():
     explanation = xai_lib.explain(TEXT, BENT, method="lipex", n_samples=200)
     empty = explanation.surrogate(np.zeros((1, 7), dtype=bool))

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import copy
 import itertools
+import re
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from transformers import (
+    AutoModelForSequenceClassification,
+    BartConfig,
+    BartForSequenceClassification,
+)
 
 from xai_lib.models import huggingface, load_classifier
 from xai_lib.models.huggingface import HuggingFaceClassifier, load_huggingface, softmax
@@ -388,6 +395,68 @@ def test_nothing_to_load_is_named(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=r"No sequence classifier could be loaded from .*empty"):
         load_huggingface(tmp_path / "empty")
+
+
+def test_an_encoder_without_a_head_is_refused(bert, tmp_path):
+    bert.model.bert.save_pretrained(tmp_path / "encoder")
+    bert.tokenizer.save_pretrained(tmp_path / "encoder")
+    message = (
+        r"encoder' lacks weights of a BertForSequenceClassification, .*: classifier\.bias, "
+        r"classifier\.weight\. Needed is a model fine-tuned for sequence classification"
+    )
+    with pytest.raises(ValueError, match=message):
+        load_huggingface(tmp_path / "encoder", device="cpu")
+
+
+def test_many_missing_weights_are_counted(bert, tmp_path):
+    bert.model.config.save_pretrained(tmp_path)
+    bert.tokenizer.save_pretrained(tmp_path)
+    weights = bert.model.state_dict()
+    kept = {name: weights[name].clone() for name in ("classifier.weight", "classifier.bias")}
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    rest = sorted(set(dict(bert.model.named_parameters())) - set(kept))
+    message = re.escape(f": {', '.join(rest[:6])} and {len(rest) - 6} more.")
+    with pytest.raises(ValueError, match=message):
+        load_huggingface(tmp_path, device="cpu")
+
+
+def test_buffers_of_other_versions_are_harmless(bert, tmp_path, monkeypatch):
+    """Old files hold position_ids; where a model expects such a buffer, a file may lack it."""
+    bert.model.save_pretrained(tmp_path)
+    bert.tokenizer.save_pretrained(tmp_path)
+    weights = {name: tensor.clone() for name, tensor in bert.model.state_dict().items()}
+    positions = {"bert.embeddings.position_ids": torch.arange(64)[None]}
+    save_file(weights | positions, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    box = load_huggingface(tmp_path, "small", "cpu", "float32")
+    np.testing.assert_allclose(box.predict_proba(TEXTS), bert.predict_proba(TEXTS), atol=1e-6)
+    lacking = {"missing_keys": {"bert.embeddings.position_ids"}}
+    monkeypatch.setattr(
+        AutoModelForSequenceClassification,
+        "from_pretrained",
+        lambda path, **settings: (copy.deepcopy(bert.model), lacking),
+    )
+    assert load_huggingface(tmp_path, "small", "cpu", "float32").name == "small"
+
+
+def test_tied_weights_are_not_missing(word_piece_tokenizer, tmp_path):
+    """A file holds one of several tied weights; the others are not random."""
+    settings = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    sizes = {"encoder_ffn_dim": 16, "decoder_ffn_dim": 16, "max_position_embeddings": 64}
+    ends = {"bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 0}
+    config = BartConfig(
+        vocab_size=len(word_piece_tokenizer), num_labels=3, **settings, **heads, **sizes, **ends
+    )
+    model = BartForSequenceClassification(config).eval()
+    model.save_pretrained(tmp_path)
+    word_piece_tokenizer.save_pretrained(tmp_path)
+    stored = load_file(tmp_path / "model.safetensors")
+    assert set(stored) < {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    box = load_huggingface(tmp_path, "bart", "cpu", "float32")
+    own = HuggingFaceClassifier(
+        model, word_piece_tokenizer, "bart", device="cpu", precision="float32"
+    )
+    np.testing.assert_allclose(box.predict_proba(TEXTS), own.predict_proba(TEXTS), atol=1e-6)
 
 
 def test_wrong_settings_are_named(make_bert, word_piece_tokenizer, small_model):

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import itertools
+import json
 import math
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import matplotlib as mpl
 
@@ -132,6 +136,24 @@ def line():
     fig, ax = plt.subplots(figsize=(3, 2))
     ax.plot([0, 1], [1, 0])
     return fig
+
+
+def test_notebooks_leave_the_name_of_a_figure_to_its_caption():
+    """`caption` begins with the item's name; a notebook that writes it too says it twice."""
+    given = []
+    for path in sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        calls = [node for text in code for node in ast.walk(ast.parse(text))]
+        given += [
+            ast.unparse(word.value)
+            for node in calls
+            if isinstance(node, ast.Call)
+            for word in node.keywords
+            if word.arg == "caption"
+        ]
+    assert given
+    assert [text for text in given if not re.fullmatch(r"caption\(\w+\)", text)] == []
 
 
 def test_figure_html_carries_picture_alt_and_caption():

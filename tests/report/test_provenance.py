@@ -26,10 +26,13 @@ def test_fields(monkeypatch):
         "notebook": "f" * 64,
         "precision": "float32",
     }
+    more = module.provenance(seed=3, seconds=1.5, model_calls=12, cached_model_calls=40)
+    assert (more["model_calls"], more["cached_model_calls"]) == (12, 40)
     row = {"mean": 1, "low": 1, "high": 1, "n": 9}
     fields = {"paper": "p", "item": "i", "title": "t", "profile": "ci", "columns": tuple(row)}
     nothing = {"comparisons": (), "data": (), "black_box": ()}
     check(fields | nothing | {"rows": (row,), "provenance": record})
+    check(fields | nothing | {"rows": (row,), "provenance": more})
 
 
 def test_versions():

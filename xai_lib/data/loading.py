@@ -6,10 +6,11 @@ import os
 import re
 from pathlib import Path
 
-from xai_lib.data.catalogue import DatasetSpec, dataset_names, find_spec
+from xai_lib.data.catalogue import dataset_names, find_spec
 from xai_lib.data.dataset import Dataset, DatasetNotFound
 from xai_lib.data.prepare import Rows, SourceUnavailable, strip_message
 from xai_lib.data.sources import read_folder
+from xai_lib.data.spec import DatasetSpec
 
 LOCAL = "local folder"
 

@@ -99,6 +99,7 @@ class Study:
     data_dir: str | Path | None = None
     _started: float = field(default_factory=time.perf_counter)
     _calls: int = 0
+    _cached: int = 0
 
     @cached_property
     def numbers(self) -> dict[str, Any]:
@@ -136,19 +137,23 @@ class Study:
         -------
         Result
             Its provenance counts seconds and model calls since the last record, so that the
-            records of a notebook add up to its whole cost.
+            records of a notebook add up to its whole cost. `cached_model_calls` counts the calls
+            that an earlier run had made for answers read from disk.
         """
         used = [self.settings[key] for key in (settings or self.settings)]
-        calls = sum(one.classifier.calls for one in self.settings.values())
+        boxes = [one.classifier for one in self.settings.values()]
+        calls = sum(box.calls for box in boxes)
+        cached = sum(sum(box.stored_calls.values()) for box in boxes)
         now = time.perf_counter()
         made = provenance(
             seed=self.seed,
             seconds=now - self._started,
             model_calls=calls - self._calls,
+            cached_model_calls=cached - self._cached,
             device=used[0].classifier.device,
             precision=used[0].classifier.precision,
         )
-        self._started, self._calls = now, calls
+        self._started, self._calls, self._cached = now, calls, cached
         return save_result(
             self.paper,
             item,

@@ -20,6 +20,7 @@ from xai_lib.explainers.base import Attribution
 from xai_lib.explainers.pflex_head import HEADS, Head, pflex_loss, similarities, text_of_word
 from xai_lib.explanation import Explanation
 from xai_lib.models.base import Classifier
+from xai_lib.models.precision import fast_bfloat16
 from xai_lib.models.states import States, hidden_states
 from xai_lib.rng import generator
 from xai_lib.text import TextInstance
@@ -91,7 +92,8 @@ class PFLex(AmortisedExplainer):
     -----
     Deviations: the paper does not give batches, seed, initialisation or the scale of the
     weights. Equation 3 is a mean here, not a sum. A word that the model sees nothing of has
-    score 0.
+    score 0. Training multiplies in bfloat16 where the device has units for it; weights, loss and
+    scores are float32.
     """
 
     name: ClassVar[str] = "pflex"
@@ -231,6 +233,7 @@ class PFLex(AmortisedExplainer):
         importance = torch.from_numpy(wanted.astype(np.float32)).to(first.device)
         starts = np.concatenate([[0], np.cumsum(states.counts)])
         optimizer = torch.optim.Adam(network.parameters(), lr=self.learning_rate, fused=True)
+        device = first.device.type
         history = []
         dealt = epochs_of_batches(states.counts, self.batch_words, self.epochs, rng)
         for epoch, batches in enumerate(dealt, 1):
@@ -243,10 +246,11 @@ class PFLex(AmortisedExplainer):
                 kept = seen[row]
                 if not kept.any():
                     continue
-                cosine = similarities(
-                    network, first[torch.from_numpy(batch).to(first.device)], words[row], text
-                )
-                loss = pflex_loss(cosine[kept], importance[row][kept], self.penalty)
+                with torch.autocast(device, torch.bfloat16, enabled=fast_bfloat16(device)):
+                    cosine = similarities(
+                        network, first[torch.from_numpy(batch).to(first.device)], words[row], text
+                    )
+                loss = pflex_loss(cosine.float()[kept], importance[row][kept], self.penalty)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 optimizer.step()

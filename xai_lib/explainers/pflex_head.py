@@ -82,7 +82,7 @@ def similarities(
         From -1 to 1.
     """
     mapped = head(torch.cat([first, words]))
-    unit = torch.nn.functional.normalize(mapped, dim=1)
+    unit = torch.nn.functional.normalize(mapped.float(), dim=1)
     n = len(first)
     return (unit[n:] * unit[:n].index_select(0, text)).sum(dim=1)
 

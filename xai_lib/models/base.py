@@ -28,6 +28,9 @@ class Classifier(ABC):
         Names of the C classes, in the order of the probabilities.
     calls
         Inputs sent through the black box so far.
+    stored_calls
+        For each set of answers that `xai_lib.store` keeps on disk and gave out so far, the inputs
+        it had cost an earlier process; 0 for those that are in `calls`.
     device, precision
         Where and in which number format it runs.
     """
@@ -46,6 +49,7 @@ class Classifier(ABC):
         self.name = name
         self.classes = names
         self.calls = 0
+        self.stored_calls: dict[str, int] = {}
 
     @abstractmethod
     def _probabilities_of_texts(self, texts: list[str]) -> np.ndarray:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from xai_lib.report.claims import (
-    Verdict,
     claims_frame,
     claims_table,
     fill_verdicts,
     show_verdicts,
     verdict_box,
-    verdicts,
 )
+from xai_lib.report.judging import Verdict, verdicts
 from xai_lib.report.results import Result, data_record, load_result, results_dir, save_result
 from xai_lib.report.schema import ResultError
 from xai_lib.report.tables import caption, comparisons_table, paper_vs_ours

@@ -17,7 +17,9 @@ CELL = (
     f"padding:0.28em 0.4em;border:0;border-bottom:{RULE};text-align:left;vertical-align:top;"
     "background:#ffffff;color:#1a1a1a;"
 )
-HEAD = CELL + "font-weight:600;border-bottom:2px solid #8c8c8c;"
+HEAD = "font-weight:600;border-bottom:2px solid #8c8c8c;"
+# What a table of many columns has in place: eight of them fit the width of a page's text.
+DENSE_TABLE, DENSE_CELL = "font-size:0.78em;", "padding:0.28em 0.25em;"
 CAPTION = f"color:{MUTED};font-size:0.85em;padding:0.6em 0 0;"
 
 
@@ -65,7 +67,12 @@ def small(text: str) -> str:
 
 
 def table(
-    head: list[str], rows: list[list[str]], caption: str, headers: int = 1, wrap: bool = False
+    head: list[str],
+    rows: list[list[str]],
+    caption: str,
+    headers: int = 1,
+    wrap: bool = False,
+    dense: bool = False,
 ) -> str:
     """Write a table.
 
@@ -75,38 +82,49 @@ def table(
         Column heads, HTML.
     rows
         Cells, HTML; one list per row, as long as `head`. The last cell of a shorter row is
-        spread over the columns left; leading cells that repeat the row above are merged.
+        spread over the columns left; leading cells that repeat the row above are merged. A row
+        of one cell is a heading of the rows below it.
     caption
         HTML.
     headers
         Number of leading cells of a row that name it.
     wrap
         The leading cells hold sentences: give them room.
+    dense
+        There are many columns: smaller print, less room between them.
 
     Returns
     -------
     str
         HTML; the heads have scopes for screen readers.
     """
-    lines = [f'<table style="{TABLE}">']
+    cell = CELL + DENSE_CELL * dense
+    lines = [f'<table style="{TABLE}{DENSE_TABLE * dense}">']
     lines.append("<thead><tr>")
-    lines += [f'<th scope="col" style="{HEAD}">{text}</th>' for text in head]
+    lines += [f'<th scope="col" style="{cell}{HEAD}">{text}</th>' for text in head]
     lines.append("</tr></thead><tbody>")
     width = "min-width:14em" if wrap else ""
     for r, row in enumerate(rows):
+        if len(row) == 1 < len(head):
+            if r:
+                lines.append("</tbody><tbody>")
+            style = f"{cell}font-weight:600;padding-top:0.7em;"
+            span = f'scope="rowgroup" colspan="{len(head)}"'
+            lines.append(f'<tr><th {span} style="{style}">{row[0]}</th></tr>')
+            continue
         lines.append("<tr>")
         for i, text in enumerate(row):
             if i >= headers:
                 # A short last row speaks for all columns that are left.
                 rest = len(head) - i if i == len(row) - 1 else 1
                 span = f' colspan="{rest}"' if rest > 1 else ""
-                lines.append(f'<td{span} style="{CELL}">{text}</td>')
-            elif r == 0 or rows[r - 1][: i + 1] != row[: i + 1]:
+                lines.append(f'<td{span} style="{cell}">{text}</td>')
+            elif r == 0 or not _repeats(row, rows[r - 1], i):
                 same = 1
-                while rows[r + same : r + same + 1] and rows[r + same][: i + 1] == row[: i + 1]:
+                while r + same < len(rows) and _repeats(rows[r + same], row, i):
                     same += 1
                 span = f' rowspan="{same}"' if same > 1 else ""
-                style = f"{CELL}font-weight:500;{width}"
+                style = f"{cell}font-weight:500;{width}"
                 lines.append(f'<th scope="row"{span} style="{style}">{text}</th>')
         lines.append("</tr>")
     lines.append("</tbody></table>")
@@ -114,6 +132,11 @@ def table(
         # Not a `caption` element: that would be as narrow as a table of two columns.
         lines.append(f'<div style="{CAPTION}">{caption}</div>')
     return "\n".join(lines)
+
+
+def _repeats(row: list[str], above: list[str], i: int) -> bool:
+    """Tell whether two rows agree up to cell i; a heading of rows agrees with none of them."""
+    return (len(row) == 1) == (len(above) == 1) and row[: i + 1] == above[: i + 1]
 
 
 def card(content: str, label: str) -> Html:

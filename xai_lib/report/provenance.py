@@ -30,6 +30,7 @@ def provenance(
     model_calls: int,
     device: str = "cpu",
     precision: str | None = None,
+    cached_model_calls: int | None = None,
 ) -> dict[str, Any]:
     """Collect the provenance of a result.
 
@@ -45,14 +46,17 @@ def provenance(
         Where the black box ran, ``"cpu"`` or ``"cuda"``.
     precision
         Of the black box, ``"float32"`` or ``"bfloat16"``; left out if None.
+    cached_model_calls
+        Inputs that an earlier run had sent through the black box for answers read from disk; left
+        out if None.
 
     Returns
     -------
     dict
         ``commit``, ``device``, ``packages`` (name to version), ``python``, ``seed``,
         ``seconds``, ``model_calls``, ``notebook`` (``$XAI_NOTEBOOK_SHA256``, the hash of the
-        notebook that ran, or None) and ``precision``. No date: the same run gives the same
-        record, but for the seconds.
+        notebook that ran, or None), ``precision`` and ``cached_model_calls``. No date: the same
+        run gives the same record, but for the seconds and for what was on disk.
     """
     record: dict[str, Any] = {
         "commit": commit(),
@@ -66,6 +70,8 @@ def provenance(
     }
     if precision is not None:
         record["precision"] = precision
+    if cached_model_calls is not None:
+        record["cached_model_calls"] = int(cached_model_calls)
     return record
 
 

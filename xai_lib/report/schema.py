@@ -23,7 +23,7 @@ _BLACK_BOX = (
 )
 _PROVENANCE = (
     {"commit", "device", "packages", "python", "seed", "seconds", "model_calls"},
-    {"notebook", "precision"},
+    {"notebook", "precision", "cached_model_calls"},
 )
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -139,8 +139,8 @@ def check(result: Mapping[str, Any]) -> None:
     _check_keys("provenance", result["provenance"], *_PROVENANCE)
     if not isinstance(result["provenance"]["packages"], Mapping):
         raise ResultError("provenance.packages must map names to versions")
-    for name in ("seconds", "model_calls"):
-        value = result["provenance"][name]
+    for name in ("seconds", "model_calls", "cached_model_calls"):
+        value = result["provenance"].get(name, 0)
         if not (_number(value) and value >= 0):
             raise ResultError(f"provenance.{name} must be a number from 0: {value!r}")
 

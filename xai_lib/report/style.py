@@ -61,6 +61,8 @@ METHODS: dict[str, MethodStyle] = {
 SERIES: dict[str, MethodStyle] = {
     "model": MethodStyle("Model", "#1A1A1A", "s", "--"),
     "lipex_vs_lime": MethodStyle("LIPEx with LIME", "#707070", "+", ":"),
+    "important": MethodStyle("Words important to LIME", "#1A1A1A", "o"),
+    "other": MethodStyle("Other words", "#8A8A8A", "v", ":"),
 }
 
 # Methods of the papers that the library does not have, and series that are no method.

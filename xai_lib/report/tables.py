@@ -7,14 +7,16 @@ from html import escape
 from typing import Any
 
 from xai_lib import papers
-from xai_lib.report.claims import accuracy
 from xai_lib.report.html import MUTED, Html, card, muted, table
+from xai_lib.report.judging import accuracy
 from xai_lib.report.results import Result
 from xai_lib.report.schema import Row
 from xai_lib.report.style import angle_name, method_name
 
 NOT_PRINTED = "not printed in the paper"
 NOT_RUN = "not run here"
+# From so many columns of numbers on a table is set close, or it would be wider than the page.
+MANY_COLUMNS = 7
 
 _HEADS = {
     "setting": "Data",
@@ -217,9 +219,19 @@ def _wide(
         line = lines.setdefault(tuple(place[key] for key in index), {})
         line[place[pivot]] = (ours, printed)
     printed_any = any(printed is not None for _, _, printed in pairs)
-    rows = []
+    dense = len(columns) >= MANY_COLUMNS
+    grouped = dense and len(index) > 1  # The first key takes a row, not a column.
+    if grouped:
+        order = list(dict.fromkeys(place[0] for place in lines))
+        lines = dict(sorted(lines.items(), key=lambda line: order.index(line[0][0])))
+    rows: list[list[str]] = []
+    group = None
     for place_key, line in lines.items():
         start = [_key(result, key, value) for key, value in zip(index, place_key, strict=True)]
+        if grouped:
+            name, *start = start
+            rows += [[name]] if name != group else []
+            group = name
         shown = [line.get(column) for column in columns]
         if printed_any:
             start_ours, start_paper = [*start, "ours"], [*start, "paper"]
@@ -230,11 +242,12 @@ def _wide(
             rows.append(start_paper + paper)
         else:
             rows.append(start + ["" if c is None else _ours(c[0], item, "<br>") for c in shown])
-    head = [_HEADS.get(key, key) for key in index] + [""] * printed_any
+    keys = index[grouped:]
+    head = [_HEADS.get(key, key) for key in keys] + [""] * printed_any
     head += [_key(result, pivot, column, head=True) for column in columns]
     if not printed_any:
-        rows.append(["Paper"] + [""] * (len(index) - 1) + [NOT_PRINTED])
-    return table(head, rows, caption(result), headers=len(index) + printed_any)
+        rows.append(["Paper"] + [""] * (len(keys) - 1) + [NOT_PRINTED])
+    return table(head, rows, caption(result), len(keys) + printed_any, dense=dense)
 
 
 def _key(result: Result, key: str, value: Any, head: bool = False) -> str:

@@ -1,0 +1,136 @@
+"""Panels of curves drawn from the rows of a result, with the paper's points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from xai_lib import papers
+from xai_lib.report.cells import select
+from xai_lib.report.figures import curve_with_band
+from xai_lib.report.results import Result
+from xai_lib.report.schema import Row
+from xai_lib.report.style import MethodStyle, method_name, method_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def base_style(method: str) -> MethodStyle:
+    """Give a method's look whatever is said behind its name: ``"lime (1000)"``."""
+    return method_style(method.partition(" ")[0])
+
+
+def distinct(rows: Sequence[Row], column: str) -> list[Any]:
+    """List the values of a column in the order they first appear."""
+    return list(dict.fromkeys(row[column] for row in rows))
+
+
+def rows_with(result: Result, where: Mapping[str, object]) -> list[Row]:
+    """Pick the rows that have a mean.
+
+    Parameters
+    ----------
+    result
+        Has a column ``mean``.
+    where
+        Columns and values.
+
+    Returns
+    -------
+    list of dict
+        At least one.
+
+    Raises
+    ------
+    ValueError
+        If there are none; the message names item and columns.
+    """
+    rows = [row for row in select(result.rows, where) if row["mean"] is not None]
+    if not rows:
+        wanted = ", ".join(f"{column} = {value!r}" for column, value in where.items())
+        raise ValueError(f"{result.item} of {result.paper} has no rows with {wanted}")
+    return rows
+
+
+def curve(
+    ax: Axes,
+    result: Result,
+    where: Mapping[str, object],
+    x: str,
+    method: str,
+    label: str | None = None,
+) -> None:
+    """Draw the rows of one curve with their intervals, see `curve_with_band`.
+
+    Parameters
+    ----------
+    ax
+        Where to draw.
+    result, where
+        See `rows_with`.
+    x
+        Column of numbers to draw along, sorted.
+    method
+        Gives the look; anything behind a blank does not count.
+    label
+        For the legend; the method's name by default.
+    """
+    rows = sorted(rows_with(result, where), key=lambda row: float(row[x]))
+    mean, low, high = ([row[name] for row in rows] for name in ("mean", "low", "high"))
+    at = [float(row[x]) for row in rows]
+    name = method_name(method) if label is None else label
+    curve_with_band(ax, at, mean, low, high, method.partition(" ")[0], name)
+
+
+def printed_point(ax: Axes, cell: Row, x: str) -> None:
+    """Draw a number that the paper prints as a hollow marker, once named in the legend."""
+    style = base_style(cell["method"])
+    name = f"{style.name}, paper"
+    _, names = ax.get_legend_handles_labels()
+    ax.plot(
+        [float(cell[x])], [cell["mean"]], color=style.colour, marker=style.marker, linestyle="",
+        markersize=10, markerfacecolor="none", markeredgewidth=1.4,
+        label="_" if name in names else name,
+    )  # fmt: skip
+
+
+def name_panel(ax: Axes, result: Result, setting: object, x: str) -> None:
+    """Write the name of the data set above a panel and that of the axis below it."""
+    ax.set_title(papers.paper(result.paper).setting_name(str(setting)))
+    ax.set_xlabel(x)
+
+
+def panels(n: int, share: bool = True, legend: bool = False) -> tuple[Figure, list[Axes]]:
+    """Make n panels side by side.
+
+    Parameters
+    ----------
+    n
+        Number of panels.
+    share
+        Whether they have the vertical axis in common.
+    legend
+        Leave room for `legend_below`.
+
+    Returns
+    -------
+    figure, list of axes
+    """
+    import matplotlib.pyplot as plt
+
+    width = 4.8 if n == 1 else min(4.1 * n, 8.6)
+    height = 4.1 if legend else 3.3
+    fig, axes = plt.subplots(1, n, figsize=(width, height), sharey=share, squeeze=False)
+    return fig, list(axes[0])
+
+
+def legend_below(fig: Figure, axes: Sequence[Axes]) -> None:
+    """Put one legend for all panels below them."""
+    entries: dict[str, Any] = {}
+    for ax in axes:
+        handles, names = ax.get_legend_handles_labels()
+        entries |= dict(zip(names, handles, strict=True))
+    columns = 4 if len(axes) > 1 else 2
+    fig.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)
