@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks import budget, selection
+from benchmarks import amortised, budget, selection
 from benchmarks.figure import draw
 from benchmarks.results import Results, Row, check
 from benchmarks.run import app, group_names
@@ -58,6 +59,11 @@ def test_quick_run_writes_every_group(model: Path, tmp_path: Path) -> None:
     # A loaded torch takes more than this, and a process that does nothing less.
     assert long["our_peak_mib"] >= long["our_loaded_mib"] > 50
     assert 0 < rows["outside-20"]["value"] < 1
+    for name, n in (("pflex-one", 12), ("pflex-corpus", 2)):
+        assert rows[name]["n"] == n
+        assert 0 < rows[name]["low"] <= rows[name]["high"]
+        assert rows[name]["value"] > 0
+    assert rows["pflex-corpus"]["details"]["our_calls"] == 20
     assert figure.read_text("utf-8").count("<svg") == 1
 
     # What is done is not measured again; one group alone leaves the other rows as they are.
@@ -117,6 +123,36 @@ def test_different_picks_stop_the_benchmark(monkeypatch: pytest.MonkeyPatch) -> 
         selection.rows(SETTINGS)
 
 
+def test_the_ratio_of_medians_and_of_its_blocks() -> None:
+    taken = np.array([[2.0, 1.0], [4.0, 2.0], [6.0, 2.0], [3.0, 3.0], [5.0, 2.0], [9.0, 1.0]])
+    # Medians 4.5 and 2; of the halves 4 and 2, and 5 and 2.
+    found = amortised.ratio_of_medians(taken, 2)
+    assert found == {"value": 2.25, "low": 2.0, "high": 2.5, "n": 6}
+    # No more blocks than rounds: 2/1, 4/2, 6/2, 3/3, 5/2, 9/1.
+    found = amortised.ratio_of_medians(taken, 99)
+    assert found == {"value": 2.25, "low": 1.0, "high": 9.0, "n": 6}
+
+
+def test_sides_take_turns_and_swap(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, order = [0.0], []
+
+    def side(name: str, seconds: float) -> Callable[[int], None]:
+        def call(i: int) -> None:
+            order.append((i, name))
+            clock[0] += seconds * (i + 1)
+
+        return call
+
+    monkeypatch.setattr(amortised.time, "perf_counter", lambda: clock[0])
+    taken = amortised.interleaved((side("a", 2.0), side("b", 1.0)), 3, "cpu")
+    assert order == [(0, "a"), (0, "b"), (1, "b"), (1, "a"), (2, "a"), (2, "b")]
+    assert taken.tolist() == [[2.0, 1.0], [4.0, 2.0], [6.0, 3.0]]
+    order.clear()
+    # 3 + 6 seconds for two rounds, which are always done.
+    assert len(amortised.interleaved((side("a", 2.0), side("b", 1.0)), 5, "cpu", 1.0)) == 2
+    assert len(amortised.interleaved((side("a", 2.0), side("b", 1.0)), 5, "cpu", 9.5)) == 3
+
+
 def test_texts_have_the_length_asked_for() -> None:
     texts = ("a b", "c d e.", "f", "g h i!")
     data = Dataset("d", "test", texts, np.zeros(4, dtype=np.int64), ("x",), "generated")
@@ -145,6 +181,9 @@ def test_rows_are_kept_only_for_the_same_settings(tmp_path: Path) -> None:
     assert Results(path, {"seed": 1}, "cpu", resume=True).rows == []
     # The number of repeats stands in the row.
     assert Results(path, {"seed": 0, "repeats": 9}, "cpu", resume=True).rows == [row]
+    # A setting that came later is of rows that are not there yet; one that went is not known.
+    assert Results(path, {"seed": 0, "size": 5}, "cpu", resume=True).rows == [row]
+    assert Results(path, {}, "cpu", resume=True).rows == []
 
 
 @pytest.mark.parametrize(

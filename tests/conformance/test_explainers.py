@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import subprocess
@@ -16,6 +17,9 @@ import pytest
 
 from xai_lib import as_classifier, explain, methods
 from xai_lib.explainers import explainer_class, make_explainer
+from xai_lib.explainers.amortised import AmortisedExplainer
+from xai_lib.explainers.base import Explainer
+from xai_lib.explainers.lime import Lime
 from xai_lib.explanation import Explanation
 from xai_lib.models import Classifier
 from xai_lib.models.huggingface import HuggingFaceClassifier
@@ -28,12 +32,18 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "kernel_shap": {"n_samples": 40},
     "partition_shap": {"n_samples": 40},
     "integrated_gradients": {"n_steps": 6},
+    "pflex": {"epochs": 2, "learning_rate": 1e-2},
 }
-WHITE = [name for name in methods() if explainer_class(name).white_box]
-BLACK = [name for name in methods() if name not in WHITE]
+# Fitted on a few explanations by LIME, see `ready`. What comes out is what was taught, so nothing
+# is known about it from the black box alone: a linear model, a constant one, words in another
+# order. They explain the predicted class and leave the others out.
+AMORTISED = [name for name in methods() if issubclass(explainer_class(name), AmortisedExplainer)]
+WHITE = [name for name in methods() if explainer_class(name).white_box and name not in AMORTISED]
+BLACK = [name for name in methods() if name not in [*WHITE, *AMORTISED]]
 PAIRS = [
     *[(name, box) for name in BLACK for box in ("softmax", "tiny")],
     *[(name, box) for name in WHITE for box in ("embedding", "tiny")],
+    *[(name, "tiny") for name in AMORTISED],
 ]
 EACH = pytest.mark.parametrize(("method", "name"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
 BUDGETED = [name for name in methods() if hasattr(explainer_class(name), "n_samples")]
@@ -64,16 +74,47 @@ DEGENERATE = {
 }
 
 
+LESSONS = ("good bad fine poor", "it was not a dark surprise", "sun rain, sun", "what a bad rain")
+FITTED: dict[tuple[str, ...], Explainer] = {}
+
+
+def ready(method: str, box: Classifier, **more: Any) -> Explainer:
+    """Make an explainer; one that has to be fitted is fitted once for each black box."""
+    explainer = make_explainer(method, **{**SETTINGS.get(method, {}), **more})
+    if not isinstance(explainer, AmortisedExplainer):
+        return explainer
+    assert isinstance(box, HuggingFaceClassifier)
+    key = (method, box.identity, *(f"{k}={v}" for k, v in explainer.settings().items()))
+    if key not in FITTED:
+        # On a copy, so that what fitting asks is not counted where explaining is.
+        model = copy.deepcopy(box.model)
+        own = HuggingFaceClassifier(
+            model, box.tokenizer, box.name, box.classes, "cpu", "float32", box.max_length
+        )
+        FITTED[key] = explainer.fit(Lime(n_samples=20).explain(LESSONS, own), own)
+    return FITTED[key]
+
+
 def run(method: str, texts: Sequence[str], box: Classifier, **more: Any) -> list[Explanation]:
     seed = more.pop("seed", 0)
-    return make_explainer(method, **{**SETTINGS.get(method, {}), **more}).explain(texts, box, seed)
+    return ready(method, box, **more).explain(texts, box, seed)
+
+
+def explained_rows(method: str, found: Explanation) -> np.ndarray:
+    """Weights of the classes that a method explains: all, or the predicted one."""
+    every = np.ones(len(found.classes), dtype=bool)
+    wanted = np.arange(len(every)) == found.predicted if method in AMORTISED else every
+    if found.n_features:
+        assert found.explained.tolist() == wanted.tolist()
+    return found.weights[wanted]
 
 
 def test_every_method_is_covered() -> None:
+    assert AMORTISED == ["pflex"]
     assert set(WHITE) == {
         "saliency", "guided_backprop", "input_x_gradient", "integrated_gradients", "deeplift",
     }  # fmt: skip
-    assert set(WHITE) | set(BLACK) == set(methods())
+    assert set(WHITE) | set(BLACK) | set(AMORTISED) == set(methods())
 
 
 # Determinism ----------------------------------------------------------------------------------
@@ -210,10 +251,8 @@ def test_words_in_another_order(method: str, boxes: dict[str, Classifier]) -> No
     np.testing.assert_allclose(other.weights, one.weights[:, order], atol=atol, rtol=0)
 
 
-@pytest.mark.parametrize("method", [name for name in methods() if name != "random"])
+@pytest.mark.parametrize("method", [name for name in (*BLACK, *WHITE) if name != "random"])
 def test_constant_model_gives_no_word_a_weight(method: str, boxes: dict[str, Classifier]) -> None:
-    import copy
-
     import torch
 
     if method in WHITE:
@@ -254,7 +293,7 @@ def test_degenerate_input(
     assert found.text == text
     assert found.words == one.features
     assert found.weights.shape == (3, one.n_features)
-    assert np.isfinite(found.weights).all()
+    assert np.isfinite(explained_rows(method, found)).all()
     assert found.truncated_words == one.truncated_words
     assert len(found.top(99)) == one.n_features  # k larger than the number of words
     assert found.probabilities.sum() == pytest.approx(1, abs=1e-6)
@@ -279,7 +318,7 @@ def test_json_round_trip(method: str, name: str, boxes: dict[str, Classifier]) -
         again = Explanation.from_json(found.to_json())
         assert again == found
         assert again.weights.tobytes() == found.weights.tobytes()
-        assert again.settings == make_explainer(method, **SETTINGS.get(method, {})).settings()
+        assert again.settings == ready(method, boxes[name]).settings()
 
 
 # Cost -----------------------------------------------------------------------------------------
@@ -323,7 +362,8 @@ def test_unknown_method(boxes: dict[str, Classifier]) -> None:
 
 @pytest.mark.parametrize("method", methods())
 def test_unknown_settings(method: str) -> None:
-    valid = ", ".join(make_explainer(method).settings())
+    # The digest of what was fitted is found out, not set.
+    valid = ", ".join(name for name in make_explainer(method).settings() if name != "digest")
     with pytest.raises(ValueError, match=f"{method}.*'n_smaples'.*{valid}"):
         make_explainer(method, n_smaples=5)
     with pytest.raises(ValueError, match=r"'word'.*position, type"):
@@ -375,12 +415,11 @@ def test_bad_answers_of_the_black_box(method: str, kind: str, boxes: dict[str, C
 
 @pytest.mark.parametrize("method", methods())
 def test_transformer_that_answers_nan(method: str, boxes: dict[str, Classifier]) -> None:
-    import copy
-
     tiny: Any = boxes["tiny"]
     box = HuggingFaceClassifier(
         copy.deepcopy(tiny.model), tiny.tokenizer, "broken", None, "cpu", "float32"
     )
+    ready(method, box)  # Fitted, and `identity` read, while the model still answers.
     box.model.classifier.bias.fill_(float("nan"))
     with pytest.raises(ValueError, match=r"'broken'.*not finite.*good"):
         run(method, ["good bad"], box)
@@ -394,3 +433,16 @@ def test_white_box_methods_say_what_they_need(
     listed = re.escape(", ".join(BLACK))
     with pytest.raises(ValueError, match=f"'{method}' needs gradients.*'linear'.*{listed}"):
         run(method, [text], boxes["linear"])
+
+
+@pytest.mark.parametrize("method", AMORTISED)
+@pytest.mark.parametrize("text", ["good bad", ""])
+def test_amortised_methods_say_what_they_need(
+    method: str, text: str, boxes: dict[str, Classifier]
+) -> None:
+    tiny, linear = boxes["tiny"], boxes["linear"]
+    with pytest.raises(ValueError, match=f"'{method}'.*fit.*load"):
+        make_explainer(method).explain([text], tiny)
+    listed = re.escape(", ".join(BLACK))
+    with pytest.raises(ValueError, match=f"'{method}'.*hidden states.*'linear'.*{listed}"):
+        ready(method, tiny).explain([text], linear)

@@ -199,6 +199,13 @@ def test_record_names_stand_ins_and_counts_costs_once(
     study.record("figure-3", rows, settings=["emotion"])
     second = study.record("figure-3", rows, settings=["emotion"])
     assert second.provenance["model_calls"] == 0
+    assert second.provenance["cached_model_calls"] == 0
+    box = study.settings["emotion"].classifier
+    monkeypatch.setattr(box, "stored_calls", {**box.stored_calls, "a": 30, "b": 12})
+    third = study.record("figure-3", rows, settings=["emotion"])
+    assert third.provenance["cached_model_calls"] == 42
+    second = study.record("figure-3", rows, settings=["emotion"])
+    assert (second.provenance["model_calls"], second.provenance["cached_model_calls"]) == (0, 0)
     assert second.data[0]["stands_for"] == "Emotion"
     assert second.black_box[0]["held_out_accuracy"] >= 0.95
     assert load_result("lipex", "figure-3") == second

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xai_lib.metrics.agreement import rank_correlation, top_k_overlap
+from xai_lib.metrics.agreement import cosine_agreement, rank_correlation, top_k_overlap
 
 
 def test_spearman_by_hand():
@@ -69,7 +69,7 @@ def test_overlap_ranks_by_absolute_weight():
     assert top_k_overlap([-3.0, 1.0, 2.0], [0.0, 1.0, 2.0], k=2) == 0.5
 
 
-@pytest.mark.parametrize("function", [rank_correlation, top_k_overlap])
+@pytest.mark.parametrize("function", [rank_correlation, top_k_overlap, cosine_agreement])
 def test_refused_weights(function):
     with pytest.raises(ValueError, match="one shape"):
         function([1, 2], [1])
@@ -77,7 +77,51 @@ def test_refused_weights(function):
         function([1, np.nan], [1, 2])
 
 
+def test_cosine_by_hand():
+    # (3 * 4 - 4 * 3) / 25, then the strongest feature of each, then both of these.
+    first, second = [3.0, -4.0], [4.0, 3.0]
+    assert cosine_agreement(first, second) == (0.0, 2)
+    assert cosine_agreement(first, second, 0.5) == (-1.0, 1)
+    assert cosine_agreement(first, second, 0.5, by="second") == (1.0, 1)
+    assert cosine_agreement(first, second, 0.5, by="both") == (0.0, 2)
+    # Top two of four by the first: positions 0 and 2, (2 * 1 + 1 * 1) / (sqrt 5 * sqrt 2).
+    value, used = cosine_agreement([2, 0, 1, 0.5], [1, 9, 1, 9], 0.5)
+    assert (value, used) == (pytest.approx(3 / np.sqrt(10), abs=1e-15), 2)
+
+
+@pytest.mark.parametrize(
+    ("n", "share", "used"),
+    [
+        (10, 0.1, 1),
+        (11, 0.1, 2),
+        (20, 0.1, 2),
+        (9, 0.1, 1),
+        (3, 0.5, 2),
+        (10, 0.7, 7),
+        (30, 0.1, 3),
+    ],
+)
+def test_cosine_rounds_the_number_of_features_up(n, share, used):
+    assert cosine_agreement(np.arange(1, n + 1), np.ones(n), share)[1] == used
+
+
+def test_cosine_ties_and_undefined():
+    assert cosine_agreement([1, -1, 1], [0, 5, 1], 1 / 3) == (pytest.approx(np.nan, nan_ok=True), 1)
+    assert cosine_agreement([1, -1, 1], [2, 5, 1], 1 / 3) == (1.0, 1), "position 0 comes first"
+    for first, second, used in (([0, 0], [1, 2], 2), ([1, 2], [0, 0], 2)):
+        value, n = cosine_agreement(first, second)
+        assert np.isnan(value)
+        assert n == used
+    value, n = cosine_agreement([], [])
+    assert np.isnan(value)
+    assert n == 0
+
+
 def test_refused_options():
+    with pytest.raises(ValueError, match="share must be above 0 and at most 1: 0"):
+        cosine_agreement([1, 2], [1, 2], share=0)
+    with pytest.raises(ValueError, match="valid: first, second, both"):
+        cosine_agreement([1, 2], [1, 2], by="third")
     with pytest.raises(ValueError, match="valid: spearman, kendall"):
         rank_correlation([1, 2], [1, 2], method="pearson")
     with pytest.raises(ValueError, match="k must be at least 1"):

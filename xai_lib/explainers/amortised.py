@@ -27,6 +27,8 @@ FORMAT_VERSION = 1
 FACTS = "explainer.json"
 WEIGHTS = "weights.safetensors"
 
+_FACTS = {"black_box", "identity", "width"}
+
 Progress = Callable[[int, int, float], None]
 
 
@@ -97,7 +99,9 @@ class AmortisedExplainer(Explainer):
                 f"{self.facts['black_box']!r}; it cannot explain {classifier.name!r}, whose "
                 "weights, vocabulary or token budget are others. Fit one for it."
             )
-        return network.to(classifier.device)
+        if next(network.parameters()).device != torch.device(classifier.device):
+            network.to(classifier.device)
+        return network
 
     # Files ----------------------------------------------------------------------------------
 
@@ -170,20 +174,28 @@ class AmortisedExplainer(Explainer):
         from safetensors import SafetensorError
         from safetensors.torch import load
 
+        path = folder / FACTS
+        settings, facts = document["settings"], document["facts"]
+        lacking = sorted(_FACTS - set(facts)) if isinstance(facts, dict) else sorted(_FACTS)
+        if not isinstance(settings, dict) or lacking:
+            raise ValueError(f"{path} is damaged: its settings or facts are not whole {lacking}.")
         valid = {one.name for one in dataclasses.fields(cls) if one.init}
-        unknown = sorted(set(document["settings"]) - valid)
+        unknown = sorted(set(settings) - valid)
         if unknown:
-            raise ValueError(f"{folder / FACTS} has settings that {cls.name!r} lacks: {unknown}.")
-        blank = cls(**document["settings"])
-        network = blank._network(document["facts"])
+            raise ValueError(f"{path} has settings that {cls.name!r} lacks: {unknown}.")
+        try:
+            blank = cls(**settings)
+            network = blank._network(facts)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
         try:
             network.load_state_dict(load((folder / WEIGHTS).read_bytes()))
         except (OSError, SafetensorError, RuntimeError) as error:
             raise ValueError(f"{folder / WEIGHTS} is missing or damaged: {error}") from error
-        found = blank._with(network, document["facts"])
+        found = blank._with(network, facts)
         if found.digest != document["digest"]:
             raise ValueError(
-                f"{folder / WEIGHTS} and {folder / FACTS} do not belong together: the weights are "
+                f"{folder / WEIGHTS} and {path} do not belong together: the weights are "
                 "not those that were saved with these facts."
             )
         return found
@@ -208,7 +220,11 @@ def load_explainer(folder: str | Path) -> AmortisedExplainer:
     """
     from xai_lib.explainers import explainer_class
 
-    kind = explainer_class(read_document(folder)["method"])
+    method = read_document(folder)["method"]
+    try:
+        kind = explainer_class(method)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{Path(folder) / FACTS} is damaged: {error}") from error
     if not issubclass(kind, AmortisedExplainer):
         raise ValueError(f"{folder} names the method {kind.name!r}, which is not fitted.")
     return kind.load(folder)
@@ -314,7 +330,7 @@ def epochs_of_batches(
     counts
         (n,) int words of each text.
     batch_words
-        A batch is full when it has at least this many.
+        The texts are cut where about so many are full.
     epochs
         Number of epochs.
     rng

@@ -201,7 +201,8 @@ class PFLex(AmortisedExplainer):
         start = time.perf_counter() if start is None else start
         box = hidden_states(classifier, self.name)
         device = states.first.device
-        rng = generator(seed, self.name, self.head, self.target, self.epochs)
+        # Not of the target or the number of epochs: variants start from the same weights.
+        rng = generator(seed, self.name, self.head)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(int(rng.integers(2**62)))
             network = Head(box.width, self.head).to(device).train()
@@ -255,7 +256,7 @@ class PFLex(AmortisedExplainer):
                 loss.backward()
                 optimizer.step()
                 losses.append(float(loss.detach()))
-                sizes.append(len(rows))
+                sizes.append(int(kept.sum()))
             history.append(float(np.average(losses, weights=sizes)) if losses else 0.0)
             if progress is not None:
                 progress(epoch, self.epochs, history[-1])

@@ -1,6 +1,6 @@
 """Metrics: one module for each family, pure functions on arrays, intervals with every mean."""
 
-from xai_lib.metrics.agreement import rank_correlation, top_k_overlap
+from xai_lib.metrics.agreement import cosine_agreement, rank_correlation, top_k_overlap
 from xai_lib.metrics.cost import Timing, measure, median_with_interval, peak_memory
 from xai_lib.metrics.distortion import (
     Distortion,
@@ -24,6 +24,7 @@ from xai_lib.metrics.intervals import (
     t_interval,
     wilson_interval,
 )
+from xai_lib.metrics.macs import encoder_macs, layers_macs
 from xai_lib.metrics.significance import (
     compare_pairs,
     holm,
@@ -43,12 +44,15 @@ __all__ = [
     "bootstrap_interval",
     "clip_to_distribution",
     "compare_pairs",
+    "cosine_agreement",
     "distort_head",
     "distortion_curve",
+    "encoder_macs",
     "head_probabilities",
     "hellinger2",
     "holm",
     "jaccard",
+    "layers_macs",
     "mcnemar",
     "mean_with_interval",
     "measure",

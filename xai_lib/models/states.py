@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -39,8 +39,30 @@ class States:
     counts: np.ndarray
     tokens: np.ndarray
 
+    def reordered(self, order: np.ndarray) -> States:
+        """Put states that were computed in another order back into that of the instances.
 
-@runtime_checkable
+        Parameters
+        ----------
+        order
+            (n,) int: number of the instance that each computed one is; `probabilities` and
+            `counts` are in the order of the instances already.
+        """
+        place = np.argsort(order)
+        starts = np.concatenate([[0], np.cumsum(self.counts[order])[:-1]])
+        word = np.concatenate(
+            [np.arange(starts[i], starts[i] + n) for i, n in zip(place, self.counts, strict=True)]
+        ).astype(np.int64)
+        device = self.first.device
+        return States(
+            self.probabilities,
+            self.first[torch.from_numpy(place).to(device)],
+            self.words[torch.from_numpy(word).to(device)],
+            self.counts,
+            self.tokens[word],
+        )
+
+
 class HiddenStates(Protocol):
     """A classifier that shows the hidden states of its words.
 
@@ -100,8 +122,10 @@ def hidden_states(classifier: Classifier, method: str) -> HiddenStates:
     ValueError
         If the classifier gives answers only; lists the methods that need no more.
     """
-    if isinstance(classifier, HiddenStates):
-        return classifier
+    # Asking for one member is much cheaper than for all of the protocol's.
+    if hasattr(classifier, "word_states"):
+        assert isinstance(classifier, Classifier)
+        return cast("HiddenStates", classifier)
     from xai_lib.explainers import explainer_class, methods
 
     others = [name for name in methods() if not explainer_class(name).white_box]
@@ -130,18 +154,18 @@ def layer_indices(layers: Sequence[int], n_layers: int) -> list[int]:
 
 
 def word_means(
-    states: torch.Tensor, word: Sequence[np.ndarray], counts: Sequence[int]
+    states: torch.Tensor, word: Sequence[np.ndarray], counts: np.ndarray
 ) -> tuple[torch.Tensor, np.ndarray]:
     """Average the states of each word's tokens.
 
     Parameters
     ----------
     states
-        (m, L, T, d) states of m instances.
+        (m, L, T, d) float32 states of m instances.
     word
         For each instance the word that each of its at most T tokens belongs to; negative: none.
     counts
-        Number of words of each instance.
+        (m,) int number of words of each instance.
 
     Returns
     -------
@@ -149,22 +173,17 @@ def word_means(
         Zero for a word without tokens.
     tokens : (N,) int array
     """
-    m, n_layers, width = states.shape[0], states.shape[1], states.shape[2]
-    total = int(sum(counts))
-    offsets = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
-    rows, columns, targets = [], [], []
-    for i in range(m):
-        where = np.flatnonzero(word[i] >= 0)
-        rows.append(np.full(len(where), i))
-        columns.append(where)
-        targets.append(offsets[i] + word[i][where])
-    row = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
-    column = np.concatenate(columns) if columns else np.empty(0, dtype=np.int64)
-    target = np.concatenate(targets) if targets else np.empty(0, dtype=np.int64)
-    assert width >= (int(column.max()) + 1 if len(column) else 0)
-    tokens = np.bincount(target, minlength=total)
-    picked = states[torch.from_numpy(row), :, torch.from_numpy(column)].float()
-    means = torch.zeros(total, n_layers, states.shape[3], device=states.device)
-    means.index_add_(0, torch.from_numpy(target).to(states.device), picked)
-    means /= torch.from_numpy(np.maximum(tokens, 1)).to(states.device)[:, None, None]
-    return means, tokens
+    m, _, width, _ = states.shape
+    most = int(counts.max(initial=0))
+    share = np.zeros((m, most, width), dtype=np.float32)
+    for i, of_token in enumerate(word):
+        where = np.flatnonzero(of_token >= 0)
+        share[i, of_token[where], where] = 1.0
+    tokens = share.sum(axis=2)
+    share /= np.maximum(tokens, 1)[:, :, None]
+    means = torch.matmul(torch.from_numpy(share).to(states.device)[:, None], states)
+    means = means.transpose(1, 2)  # (m, most, L, d)
+    if m == 1:
+        return means[0], tokens[0].astype(np.int64)
+    real = np.arange(most) < counts[:, None]
+    return means[torch.from_numpy(real)], tokens[real].astype(np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,9 @@ class TransformerWhiteBox:
             self, instances: Sequence[TextInstance], masks: Sequence[np.ndarray], removal: str
         ) -> tuple[list[np.ndarray], list[int]]: ...
 
+        def _checked(
+            self, probabilities: object, n: int, text_of: Callable[[int], str]
+        ) -> np.ndarray: ...
         def _padded(self, inputs: list[np.ndarray], width: int) -> dict[str, torch.Tensor]: ...
 
     @property
@@ -187,30 +190,51 @@ class TransformerWhiteBox:
         wanted = layer_indices(layers, self.n_layers)
         encoded = [self._encode(one) for one in instances]
         counts = np.array([len(one.spans) for one in instances], dtype=np.int64)
-        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        logits = np.empty((len(encoded), len(self.classes)), dtype=np.float32)
-        shape = (len(wanted), self.width)
-        first = torch.empty(len(encoded), *shape, device=self.device)
-        words = torch.empty(int(starts[-1]), *shape, device=self.device)
-        tokens = np.zeros(int(starts[-1]), dtype=np.int64)
         lengths = np.array([len(one.ids) for one in encoded], dtype=np.int64)
+        logits = np.empty((len(encoded), len(self.classes)), dtype=np.float32)
+        # An empty part, so that no instances give empty tensors.
+        nothing = torch.empty(0, len(wanted), self.width, device=self.device)
+        order, firsts, words, tokens = [], [nothing], [nothing], []
         with torch.inference_mode():
             for width, rows in self._batches(lengths):
                 arguments = self._padded([encoded[i].ids for i in rows], width)
-                answer = self._runner(**arguments, output_hidden_states=True)
-                logits[rows] = answer.logits[: len(rows)].float().cpu().numpy()
-                found = torch.stack(
-                    [answer.hidden_states[layer][: len(rows)] for layer in wanted], dim=1
-                )
-                first[torch.from_numpy(rows)] = found[:, :, 0].float()
-                means, n_tokens = word_means(
-                    found, [encoded[i].word for i in rows], counts[rows].tolist()
-                )
-                places = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in rows])
-                words[torch.from_numpy(places)] = means
-                tokens[places] = n_tokens
+                answer, layers_of = self._with_states(arguments, wanted)
+                logits[rows] = answer[: len(rows)].float().cpu().numpy()
+                states = torch.stack([one[: len(rows)] for one in layers_of], dim=1).float()
+                means, n_tokens = word_means(states, [encoded[i].word for i in rows], counts[rows])
+                order.append(rows)
+                firsts.append(states[:, :, 0])
+                words.append(means)
+                tokens.append(n_tokens)
         self.calls += len(encoded)
-        return States(softmax(logits), first, words, counts, tokens)
+        answers = self._checked(softmax(logits), len(encoded), lambda i: instances[i].text)
+        # Outside of inference mode, so that a head can be trained on what comes out.
+        found = States(
+            answers,
+            torch.cat(firsts),
+            torch.cat(words),
+            counts,
+            np.concatenate([np.empty(0, dtype=np.int64), *tokens]),
+        )
+        return found if len(order) <= 1 else found.reordered(np.concatenate(order))
+
+    def _with_states(
+        self, arguments: dict[str, torch.Tensor], layers: list[int]
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Run the network; return (n, C) logits and the (n, T, d) states of some layers."""
+        if layers != [self.n_layers]:
+            answer = self._runner(**arguments, output_hidden_states=True)
+            return answer.logits, [answer.hidden_states[layer] for layer in layers]
+        # What leaves the encoder is the last layer; collecting all of them takes longer.
+        caught: list[torch.Tensor] = []
+        hook = self._runner.base_model.register_forward_hook(
+            lambda _, __, output: caught.append(output[0])
+        )
+        try:
+            logits = self._runner(**arguments).logits
+        finally:
+            hook.remove()
+        return logits, caught
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

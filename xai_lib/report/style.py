@@ -63,6 +63,7 @@ SERIES: dict[str, MethodStyle] = {
     "lipex_vs_lime": MethodStyle("LIPEx with LIME", "#707070", "+", ":"),
     "important": MethodStyle("Words important to LIME", "#1A1A1A", "o"),
     "other": MethodStyle("Other words", "#8A8A8A", "v", ":"),
+    "constant": MethodStyle("Equal scores", "#1A1A1A", "^", "-."),
 }
 
 # Methods of the papers that the library does not have, and series that are no method.

@@ -151,7 +151,10 @@ def _commit(record: RunRecord) -> str:
 
 def _facts(record: RunRecord, results: list[Row]) -> list[list[str]]:
     slow = sorted(enumerate(record.cells, start=1), key=lambda pair: -pair[1])[:3]
-    calls = sum(int(result["provenance"]["model_calls"]) for result in results)
+    made = [result["provenance"] for result in results]
+    calls = sum(int(one["model_calls"]) for one in made)
+    stored = sum(int(one.get("cached_model_calls") or 0) for one in made)
+    earlier = f", and {stored:,} answered by earlier runs and read from disk" if stored else ""
     facts = [
         ["profile", record.profile],
         ["started (UTC)", record.started.replace("T", " ").rstrip("Z")],
@@ -163,7 +166,7 @@ def _facts(record: RunRecord, results: list[Row]) -> list[list[str]]:
         ["versions", ", ".join(f"{name} {v}" for name, v in record.versions.items())],
     ]
     if results:
-        facts.insert(4, ["model calls", f"{calls:,}"])
+        facts.insert(4, ["model calls", f"{calls:,}{earlier}"])
     return [[name, value] for name, value in facts if value]
 
 

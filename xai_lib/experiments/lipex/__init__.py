@@ -17,10 +17,10 @@ from xai_lib.experiments.lipex.removal import (
     matching_rows,
     removal_rates,
     removal_table,
-    with_holm,
 )
-from xai_lib.experiments.lipex.sample import RECORDED, Sample, estimate_row, gather, gather_deep
+from xai_lib.experiments.lipex.sample import RECORDED, Sample, gather, gather_deep
 from xai_lib.experiments.lipex.timing import timing_rows
+from xai_lib.experiments.rows import estimate_row, with_holm
 
 __all__ = [
     "KS",

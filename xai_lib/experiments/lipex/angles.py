@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xai_lib.experiments.lipex.sample import Row, Sample, interval
+from xai_lib.experiments.lipex.sample import Sample
+from xai_lib.experiments.rows import Row, interval
 from xai_lib.explainers.lime import fit_lime
 from xai_lib.explainers.lipex import fit_lipex, select_features
 from xai_lib.masks import Neighbourhood

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from xai_lib.experiments.lipex.sample import Row, Sample, interval
+from xai_lib.experiments.lipex.sample import Sample
+from xai_lib.experiments.rows import Row, interval
 from xai_lib.experiments.study import progress
 from xai_lib.explainers.lipex import fit_lipex
 from xai_lib.masks import Neighbourhood

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from xai_lib.experiments.lipex.removal import KS, removal_rates
-from xai_lib.experiments.lipex.sample import Row, Sample, interval
+from xai_lib.experiments.lipex.sample import Sample
+from xai_lib.experiments.rows import Row, interval
 from xai_lib.explainers.lipex import Lipex
 from xai_lib.explanation import Explanation
 from xai_lib.metrics import reprediction_match, top_k_jaccard, tv_at_input

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from xai_lib.experiments.lipex.sample import Row, Sample, interval
+from xai_lib.experiments.lipex.sample import Sample
+from xai_lib.experiments.rows import Row, interval
 from xai_lib.explainers import make_explainer
 from xai_lib.explanation import Explanation
-from xai_lib.metrics import compare_pairs, holm, remove_top, reprediction_match, sd_over_rounds
+from xai_lib.metrics import compare_pairs, remove_top, reprediction_match, sd_over_rounds
 
 KS = (1, 2, 3, 4, 5)
 POOLED = "1-5"
@@ -103,12 +104,6 @@ def removal_table(
         frame = compare_pairs(column_of, reference, seed=seed)
         pairs += [{**shared, "k": k, **dict(pair)} for _, pair in frame.iterrows()]
     return rows, pairs
-
-
-def with_holm(pairs: list[Row]) -> list[Row]:
-    """Correct the p-values of all comparisons of one table for their number (Holm)."""
-    corrected = holm(np.array([pair["p"] for pair in pairs]))
-    return [{**pair, "p_holm": float(p)} for pair, p in zip(pairs, corrected, strict=True)]
 
 
 def baselines(sample: Sample, n: int) -> dict[str, list[Explanation]]:

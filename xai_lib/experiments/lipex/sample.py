@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -13,11 +12,9 @@ from xai_lib.explainers.lime import Lime
 from xai_lib.explainers.lipex import Lipex
 from xai_lib.explanation import Explanation
 from xai_lib.masks import Neighbourhood
-from xai_lib.metrics import mean_with_interval
 from xai_lib.store import stored_neighbourhoods
 from xai_lib.text import TextInstance
 
-Row = dict[str, Any]
 RECORDED = (
     "figure-1",
     "figure-6",
@@ -138,14 +135,3 @@ def gather_deep(sample: Sample) -> Sample:
         texts=0,
         full=numbers["deep"],
     )
-
-
-def interval(values: np.ndarray, seed: int) -> Row:
-    """Summarise values: mean, 95 % interval and n, as columns of a row."""
-    found = mean_with_interval(values, seed=seed)
-    return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}
-
-
-def estimate_row(place: Row, values: np.ndarray, seed: int) -> Row:
-    """Write a mean with its 95 % interval and n under the columns of `place`."""
-    return {**place, **interval(values, seed)}

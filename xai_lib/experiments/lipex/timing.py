@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xai_lib.experiments.lipex.sample import Row, interval
+from xai_lib.experiments.rows import Row, interval
 from xai_lib.experiments.study import Setting
 from xai_lib.explainers import make_explainer
 from xai_lib.metrics import measure, paired_difference

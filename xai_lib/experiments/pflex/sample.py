@@ -94,11 +94,11 @@ def draw(setting: Setting, seed: int) -> tuple[Dataset, Dataset]:
     known = set(setting.train.texts)
     fresh = setting.test.take([text not in known for text in setting.test.texts])
     numbers = setting.profile
-    options = {"per_class": True, "min_words": 2, "at_most": True}
-    return (
-        setting.train.sample(numbers["train_per_class"], seed, **options),
-        fresh.sample(numbers["test_per_class"], seed, **options),
-    )
+
+    def some(texts: Dataset, n: int) -> Dataset:
+        return texts.sample(n, seed, per_class=True, min_words=2, at_most=True)
+
+    return some(setting.train, numbers["train_per_class"]), some(fresh, numbers["test_per_class"])
 
 
 def _part(setting: Setting, texts: Dataset, what: str, seed: int) -> Part:

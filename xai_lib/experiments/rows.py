@@ -1,0 +1,119 @@
+"""Rows of a result: means with intervals, and p-values corrected for a whole table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from xai_lib.metrics import compare_pairs, holm, mean_with_interval
+
+Row = dict[str, Any]
+
+
+def interval(values: np.ndarray, seed: int) -> Row:
+    """Summarise values: mean, 95 % interval and n, as columns of a row."""
+    found = mean_with_interval(values, seed=seed)
+    return {"mean": found.mean, "low": found.low, "high": found.high, "n": found.n}
+
+
+def estimate_row(place: Row, values: np.ndarray, seed: int) -> Row:
+    """Write a mean with its 95 % interval and n under the columns of `place`."""
+    return {**place, **interval(values, seed)}
+
+
+def defined_row(place: Row, values: np.ndarray, seed: int) -> Row:
+    """Do the same over the values that are not NaN; n says how many, 0 if there are none."""
+    kept = _defined(values)
+    values = np.asarray(values)[kept]
+    if not len(values):
+        return {**place, "mean": None, "low": None, "high": None, "n": 0}
+    return estimate_row(place, values, seed)
+
+
+def compare_rows(
+    place: Row,
+    values: Mapping[str, np.ndarray],
+    pairs: Sequence[tuple[str, str]],
+    seed: int,
+) -> list[Row]:
+    """Compare methods on the texts on which both are defined.
+
+    Parameters
+    ----------
+    place
+        Columns that say where.
+    values
+        For each method (n,) booleans or numbers, text by text; NaN where it is not defined.
+    pairs
+        Which to compare, first minus second; a pair with a method that is not there is left
+        out.
+    seed
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    list of dict
+        See `xai_lib.metrics.compare_pairs`; without ``p_holm``, which `with_holm` gives to a
+        whole table. A pair that shares no text is left out.
+    """
+    rows: list[Row] = []
+    for first, second in pairs:
+        if first not in values or second not in values:
+            continue
+        both = _defined(values[first]) & _defined(values[second])
+        if not both.any():
+            continue
+        pair = {name: np.asarray(values[name])[both] for name in (first, second)}
+        found = dict(compare_pairs(pair, first, seed=seed).iloc[0])
+        rows.append({**place, **{str(k): v for k, v in found.items() if k != "p_holm"}})
+    return rows
+
+
+def compared_rows(
+    place: Row,
+    column: str,
+    tables: Mapping[str, Mapping[str, np.ndarray]],
+    reference: str,
+    seed: int,
+) -> tuple[list[Row], list[Row]]:
+    """Write a row for each measure and method, and compare one method with the others.
+
+    Parameters
+    ----------
+    place
+        Columns that say where.
+    column
+        Name of the column for the methods.
+    tables
+        For each method, for each measure (n,) values; NaN where one is not defined.
+    reference
+        The method compared with the others.
+    seed
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    rows, comparisons : list of dict
+        With a column ``measure``.
+    """
+    rows: list[Row] = []
+    pairs: list[Row] = []
+    for measure in next(iter(tables.values())):
+        where: Row = {**place, "measure": measure}
+        values = {name: table[measure] for name, table in tables.items()}
+        rows += [defined_row({**where, column: name}, some, seed) for name, some in values.items()]
+        others = [(reference, name) for name in values if name != reference]
+        pairs += compare_rows(where, values, others, seed)
+    return rows, pairs
+
+
+def with_holm(pairs: list[Row]) -> list[Row]:
+    """Correct the p-values of all comparisons of one table for their number (Holm)."""
+    corrected = holm(np.array([pair["p"] for pair in pairs]))
+    return [{**pair, "p_holm": float(p)} for pair, p in zip(pairs, corrected, strict=True)]
+
+
+def _defined(values: np.ndarray) -> np.ndarray:
+    return ~np.isnan(np.asarray(values, dtype=np.float64))
