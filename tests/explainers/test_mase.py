@@ -160,7 +160,7 @@ def test_rescaled_weights_of_a_linear_model_are_gradient_times_input() -> None:
 def test_leg_is_unbiased_with_the_variance_of_its_formula(antithetic: bool) -> None:
     n_seeds, n_samples = 200, 41
     box, text = Letters(linear), " ".join(WORDS)
-    more = {"n_samples": n_samples, "antithetic": antithetic} | LINEAR
+    more = {"n_samples": n_samples, "antithetic": antithetic, "estimator": "leg"} | LINEAR
     found = np.stack([run(box, text, seed, **more).weights for seed in range(n_seeds)])
     truth = unit_slopes(WORDS)
     # For white noise u and answers g'u: Var(g'u u_i) = |g|^2 + g_i^2. A pair is one draw.
@@ -173,15 +173,14 @@ def test_leg_is_unbiased_with_the_variance_of_its_formula(antithetic: bool) -> N
 
 
 @pytest.mark.parametrize(
-    "more", [{"covariance": "smooth"}, {"variant": "full"}], ids=["smooth", "full"]
+    "noise", [{"covariance": "smooth"}, {"variant": "full"}], ids=["smooth", "full"]
 )
-def test_the_other_noise_is_unbiased_too(more: dict[str, str]) -> None:
+def test_the_other_noise_is_unbiased_too(noise: dict[str, str]) -> None:
     n_seeds, text = 200, " ".join(WORDS)
     box = WithVocabulary(linear)
-    found = np.stack(
-        [run(box, text, seed, n_samples=41, **more, **LINEAR).weights for seed in range(n_seeds)]
-    )
-    truth = gradient_x_input(linear, WORDS) if "variant" in more else unit_slopes(WORDS)
+    more = {"n_samples": 41, "estimator": "leg"} | noise | LINEAR
+    found = np.stack([run(box, text, seed, **more).weights for seed in range(n_seeds)])
+    truth = gradient_x_input(linear, WORDS) if "variant" in noise else unit_slopes(WORDS)
     z = (found.mean(axis=0) - truth) / (found.std(axis=0, ddof=1) / np.sqrt(n_seeds))
     assert np.abs(z).max() < 3.5
 
@@ -219,7 +218,7 @@ def test_small_noise_gives_gradient_times_input() -> None:
 
 
 def test_full_noise_gives_gradient_times_input() -> None:
-    more = {"n_samples": 40001, "sigma": 1e-3, "variant": "full", "response": "logit"}
+    more = {"n_samples": 40001, "sigma": 1e-3, "variant": "full", "estimator": "leg"} | LINEAR
     found = run(WithVocabulary(curved), "a bc", **more).weights
     truth = gradient_x_input(curved, ["a", "bc"])
     np.testing.assert_allclose(found, truth, atol=0.05 * np.abs(truth).max())
@@ -409,7 +408,7 @@ def test_smooth_noise_has_the_covariance_that_the_estimate_is_told() -> None:
 
 def test_full_noise_has_the_spread_of_the_vocabulary() -> None:
     box = WithVocabulary(linear)
-    run(box, "a bc", n_samples=8001, sigma=0.5, variant="full")
+    run(box, "a bc", n_samples=8001, sigma=0.5, variant="full", estimator="leg")
     seen = torch.cat(box.seen)
     moved = seen[1:] - seen[0]
     assert not moved[:, 0].any()
@@ -418,7 +417,7 @@ def test_full_noise_has_the_spread_of_the_vocabulary() -> None:
 
 
 def test_draws_do_not_depend_on_budget_or_size() -> None:
-    for more in ({}, {"variant": "full"}):
+    for more in ({}, {"variant": "full", "estimator": "leg"}):
         seen = []
         for n_samples, sigma in ((21, 0.1), (101, 0.1), (21, 0.2)):
             box = WithVocabulary(linear)
@@ -475,7 +474,7 @@ def test_calls_for_each_budget(method: str, variant: str) -> None:
         for n_samples, calls in zip(range(2, 8), expected, strict=True):
             box = WithVocabulary(curved)
             more = {"n_samples": n_samples, "antithetic": antithetic, "variant": variant}
-            found = run(box, "a bc d", method=method, **more)
+            found = run(box, "a bc d", method=method, estimator="leg", **more)
             assert found.model_calls == calls == sum(map(len, box.seen)) == box.calls
             assert np.isfinite(found.weights).all()
 
@@ -599,7 +598,7 @@ def test_planted_words_come_first(planted_classifier: HuggingFaceClassifier) -> 
         ({"response": "odds"}, "response 'odds'.*probability, logit"),
         ({"variant": "token"}, "variant 'token'.*word, full"),
         ({"variant": "full", "estimator": "ridge"}, "'full' needs.*'isotropic' and 'ridge'"),
-        ({"variant": "full", "covariance": "smooth"}, "'full' needs.*'smooth' and 'leg'"),
+        ({"variant": "full", "covariance": "smooth"}, "'full' needs.*'smooth' and 'ridge'"),
         ({"n_samples": 1}, "n_samples must be at least 2 model calls, got 1"),
     ],
 )
@@ -618,7 +617,7 @@ def test_wrong_penalty(penalty: float) -> None:
 def test_what_the_black_box_lacks_is_named() -> None:
     assert isinstance(Letters(linear), EmbeddingAccess)
     with pytest.raises(ValueError, match=r"'mase' needs the embeddings.*'letters'.*'word'"):
-        run(Letters(linear), "a", variant="full")
+        run(Letters(linear), "a", variant="full", estimator="leg")
     plain = as_classifier(lambda texts: np.full((len(texts), 2), 0.5), ["a", "b"], "plain")
     with pytest.raises(ValueError, match=r"'mase' needs the embedding layer.*'plain'.*lime"):
         run(plain, "")

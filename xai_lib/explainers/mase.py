@@ -57,8 +57,9 @@ class Mase(Explainer):
     covariance
         Of the noise on words in a row, see `noise_covariance`.
     estimator
-        ``"leg"``: moments and the known covariance. ``"ridge"``: least squares on the noise that
-        was drawn; the same in the limit, with a smaller error.
+        ``"ridge"``: least squares on the noise that was drawn. ``"leg"``: moments and the known
+        covariance, as LEG has it; the same in the limit, but its error in each weight is that of
+        all words together, so that long texts need many more draws.
     response
         ``"probability"`` or ``"logit"``.
     antithetic
@@ -66,7 +67,7 @@ class Mase(Explainer):
     variant
         ``"word"``: one number for a word, along its embedding. ``"full"``: noise in every
         coordinate; the weight is the embedding times the estimate of the gradient, whose error
-        grows with the number of coordinates. It has isotropic noise and the estimator ``"leg"``.
+        grows with the number of coordinates. It needs isotropic noise and the estimator ``"leg"``.
     rescale
         Weight of word i times norm_i / r, which makes it an estimate of gradient times input;
         without effect on ``"full"``, which is one already.
@@ -82,9 +83,9 @@ class Mase(Explainer):
     -----
     A reconstruction: of the paper only the abstract was within reach. It says that noise on the
     embedding layer ("normalized linear Gaussian perturbations") gives a saliency estimate. Model,
-    estimators, covariance and programme are those of LEG, the method for images that two of the
-    authors published before; normalising noise to the norm of the embeddings is our reading, and
-    so are all default values.
+    estimator ``"leg"``, covariance and programme are those of LEG, the method for images that two
+    of the authors published before. Normalising noise to the norm of the embeddings, the ridge
+    regression and all default values are ours.
 
     Weights are divided by sigma, so that they are slopes and can be compared between values of
     sigma. As sigma tends to 0, rescaled weights of the response ``"logit"`` tend to those of
@@ -101,7 +102,7 @@ class Mase(Explainer):
     n_samples: int = 1000
     sigma: float = 0.1
     covariance: str = "isotropic"
-    estimator: str = "leg"
+    estimator: str = "ridge"
     response: str = "probability"
     antithetic: bool = True
     variant: str = "word"
