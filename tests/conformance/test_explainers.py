@@ -33,6 +33,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "partition_shap": {"n_samples": 40},
     "integrated_gradients": {"n_steps": 6},
     "pflex": {"epochs": 2, "learning_rate": 1e-2},
+    "mase": {"n_samples": 41},
+    "mase_sparse": {"n_samples": 41, "covariance": "smooth"},
 }
 # Fitted on a few explanations by LIME, see `ready`. What comes out is what was taught, so nothing
 # is known about it from the black box alone: a linear model, a constant one, words in another
@@ -40,6 +42,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 AMORTISED = [name for name in methods() if issubclass(explainer_class(name), AmortisedExplainer)]
 WHITE = [name for name in methods() if explainer_class(name).white_box and name not in AMORTISED]
 BLACK = [name for name in methods() if name not in [*WHITE, *AMORTISED]]
+# White-box methods that are not told the gradient but sample around it.
+SAMPLED = ["mase", "mase_sparse"]
+GRADIENTS = [name for name in WHITE if name not in SAMPLED]
 PAIRS = [
     *[(name, box) for name in BLACK for box in ("softmax", "tiny")],
     *[(name, box) for name in WHITE for box in ("embedding", "tiny")],
@@ -113,6 +118,7 @@ def test_every_method_is_covered() -> None:
     assert AMORTISED == ["pflex"]
     assert set(WHITE) == {
         "saliency", "guided_backprop", "input_x_gradient", "integrated_gradients", "deeplift",
+        "mase", "mase_sparse",
     }  # fmt: skip
     assert set(WHITE) | set(BLACK) | set(AMORTISED) == set(methods())
 
@@ -143,7 +149,11 @@ def test_alone_in_a_batch_and_in_another_order(
 
 
 def test_another_process_gives_the_same(boxes: dict[str, Classifier]) -> None:
-    asked = {"kernel_shap": {"n_samples": 20}, "integrated_gradients": {"n_steps": 4}}
+    asked = {
+        "kernel_shap": {"n_samples": 20},
+        "integrated_gradients": {"n_steps": 4},
+        "mase": {"n_samples": 20},
+    }
     script = f"""
         import json, runpy
         from xai_lib.explainers import make_explainer
@@ -162,9 +172,10 @@ def test_another_process_gives_the_same(boxes: dict[str, Classifier]) -> None:
         np.testing.assert_allclose(here.weights, json.loads(line), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("method", ["lime", "kernel_shap", "random"])
+@pytest.mark.parametrize("method", ["lime", "kernel_shap", "random", *SAMPLED])
 def test_the_seed_matters_where_there_is_chance(method: str, boxes: dict[str, Classifier]) -> None:
-    first, second = (run(method, [TEXTS[1]], boxes["softmax"], seed=seed) for seed in (0, 1))
+    box = boxes["embedding" if method in WHITE else "softmax"]
+    first, second = (run(method, [TEXTS[1]], box, seed=seed) for seed in (0, 1))
     assert not np.allclose(first[0].weights, second[0].weights)
 
 
@@ -202,7 +213,7 @@ def test_sampled_surrogates_rank_the_words_of_a_linear_model(
     assert np.argsort(-centred[0]).tolist() == [0, 2, 4, 3, 1]
 
 
-@pytest.mark.parametrize("method", WHITE)
+@pytest.mark.parametrize("method", GRADIENTS)
 def test_gradients_of_an_embedding_linear_model(method: str, boxes: dict[str, Classifier]) -> None:
     box: Any = boxes["embedding"]
     (found,) = run(method, ["good dark good"], box)
@@ -240,7 +251,7 @@ def test_classes_in_another_order(
     assert other.classes == tuple(one.classes[c] for c in order)
 
 
-@pytest.mark.parametrize("method", ["lime", "lipex", "kernel_shap", "occlusion", *WHITE])
+@pytest.mark.parametrize("method", ["lime", "lipex", "kernel_shap", "occlusion", *GRADIENTS])
 def test_words_in_another_order(method: str, boxes: dict[str, Classifier]) -> None:
     box = boxes["embedding" if method in WHITE else "softmax"]
     order = [3, 1, 0, 2]
@@ -347,7 +358,8 @@ def test_model_calls_are_what_the_model_sees(
 @pytest.mark.parametrize("method", BUDGETED)
 @pytest.mark.parametrize("n_samples", [2, 3, 7, 16, 31, 40])
 def test_the_budget_is_kept(method: str, n_samples: int, boxes: dict[str, Classifier]) -> None:
-    for found in run(method, TEXTS[:4], boxes["softmax"], n_samples=n_samples):
+    box = boxes["embedding" if method in WHITE else "softmax"]
+    for found in run(method, TEXTS[:4], box, n_samples=n_samples):
         assert 2 <= found.model_calls <= n_samples
         assert np.isfinite(found.weights).all()
 
@@ -431,7 +443,8 @@ def test_white_box_methods_say_what_they_need(
     method: str, text: str, boxes: dict[str, Classifier]
 ) -> None:
     listed = re.escape(", ".join(BLACK))
-    with pytest.raises(ValueError, match=f"'{method}' needs gradients.*'linear'.*{listed}"):
+    needed = "the embedding layer" if method in SAMPLED else "gradients"
+    with pytest.raises(ValueError, match=f"'{method}' needs {needed}.*'linear'.*{listed}"):
         run(method, [text], boxes["linear"])
 
 

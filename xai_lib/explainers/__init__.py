@@ -21,6 +21,8 @@ _METHODS = {
     "input_x_gradient": ("gradients", "InputXGradient"),
     "integrated_gradients": ("gradients", "IntegratedGradients"),
     "deeplift": ("gradients", "DeepLift"),
+    "mase": ("mase", "Mase"),
+    "mase_sparse": ("mase", "MaseSparse"),
     "pflex": ("pflex", "PFLex"),
     "random": ("random", "Random"),
 }

@@ -2,6 +2,12 @@
 
 from xai_lib.metrics.agreement import cosine_agreement, rank_correlation, top_k_overlap
 from xai_lib.metrics.cost import Timing, measure, median_with_interval, peak_memory
+from xai_lib.metrics.delta_accuracy import (
+    DeltaAccuracy,
+    accuracy_loss,
+    delta_accuracy,
+    random_rankings,
+)
 from xai_lib.metrics.distortion import (
     Distortion,
     distort_head,
@@ -36,15 +42,18 @@ from xai_lib.metrics.stability import AngleJaccard, angle_jaccard, jaccard, top_
 
 __all__ = [
     "AngleJaccard",
+    "DeltaAccuracy",
     "Distortion",
     "Estimate",
     "Removal",
     "Timing",
+    "accuracy_loss",
     "angle_jaccard",
     "bootstrap_interval",
     "clip_to_distribution",
     "compare_pairs",
     "cosine_agreement",
+    "delta_accuracy",
     "distort_head",
     "distortion_curve",
     "encoder_macs",
@@ -60,6 +69,7 @@ __all__ = [
     "paired_difference",
     "peak_memory",
     "prediction_change",
+    "random_rankings",
     "rank_correlation",
     "removal_masks",
     "remove_top",

@@ -25,6 +25,7 @@ class TransformerWhiteBox:
     name: str
     classes: tuple[str, ...]
     device: str
+    precision: str
     calls: int
     max_length: int
     model: Any
@@ -103,6 +104,32 @@ class TransformerWhiteBox:
         """
         logits: torch.Tensor = self.model(inputs_embeds=embeddings, attention_mask=attention).logits
         return logits
+
+    def predict_from_embeddings(
+        self, embeddings: torch.Tensor, attention: torch.Tensor
+    ) -> torch.Tensor:
+        """Run word embeddings in the precision of predictions, without gradients.
+
+        Parameters
+        ----------
+        embeddings, attention
+            As for `logits_from_embeddings`.
+
+        Returns
+        -------
+        (n, C) float32 tensor
+            On the embeddings of a text, the logits of its prediction.
+        """
+        arguments = {"inputs_embeds": embeddings.to(getattr(torch, self.precision))}
+        # Without padding there is nothing to mask, and predictions on a CPU have none either.
+        if not (attention.device.type == "cpu" and bool(attention.all())):
+            arguments["attention_mask"] = attention
+        with torch.inference_mode():
+            return self._runner(**arguments).logits.float()
+
+    def vocabulary_embeddings(self) -> torch.Tensor:
+        """Return the (V, d) float32 table of word embeddings."""
+        return self.model.get_input_embeddings().weight.detach()
 
     def output_layer(self) -> torch.nn.Linear:
         """Return the last linear layer, whose outputs are the C logits."""

@@ -34,8 +34,11 @@ class Embedded:
 
 
 @runtime_checkable
-class WhiteBox(Protocol):
-    """A classifier whose logits are a differentiable function of its word embeddings.
+class EmbeddingAccess(Protocol):
+    """A classifier that also answers for word embeddings: all that a perturbation of them needs.
+
+    No gradients are asked for. A network that can run perturbed embeddings faster than with
+    `logits_from_embeddings`, say in a shorter number format, offers `EmbeddingPrediction` too.
 
     Attributes
     ----------
@@ -43,18 +46,10 @@ class WhiteBox(Protocol):
         Where the network is.
     calls
         Inputs sent through the black box so far; who calls `logits_from_embeddings` adds to it.
-    network
-        The module in evaluation mode and float32. All its non-linearities that a method has to
-        hook (ReLU, Tanh) must be submodules of it, each used once in a forward pass.
     """
 
     device: str
     calls: int
-
-    @property
-    def network(self) -> torch.nn.Module:
-        """The module that `logits_from_embeddings` runs."""
-        ...
 
     def embed(self, instances: Sequence[TextInstance], width: int = 0) -> Embedded:
         """Look up the word embeddings of whole instances.
@@ -64,10 +59,6 @@ class WhiteBox(Protocol):
         """
         ...
 
-    def padding_embedding(self) -> torch.Tensor:
-        """Return the (d,) embedding that stands for no word."""
-        ...
-
     def logits_from_embeddings(
         self, embeddings: torch.Tensor, attention: torch.Tensor
     ) -> torch.Tensor:
@@ -75,6 +66,47 @@ class WhiteBox(Protocol):
 
         Padding, where the attention is 0, must not change the logits of a text.
         """
+        ...
+
+
+@runtime_checkable
+class EmbeddingPrediction(Protocol):
+    """Answers for embeddings in the way in which the classifier makes its predictions."""
+
+    def predict_from_embeddings(
+        self, embeddings: torch.Tensor, attention: torch.Tensor
+    ) -> torch.Tensor:
+        """Return what `logits_from_embeddings` does, but for rounding, without gradients."""
+        ...
+
+
+@runtime_checkable
+class Vocabulary(Protocol):
+    """A classifier that shows the embeddings of its whole vocabulary."""
+
+    def vocabulary_embeddings(self) -> torch.Tensor:
+        """Return the (V, d) table in which `embed` looks words up."""
+        ...
+
+
+@runtime_checkable
+class WhiteBox(EmbeddingAccess, Protocol):
+    """A classifier whose logits are a differentiable function of its word embeddings.
+
+    Attributes
+    ----------
+    network
+        The module in evaluation mode and float32. All its non-linearities that a method has to
+        hook (ReLU, Tanh) must be submodules of it, each used once in a forward pass.
+    """
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The module that `logits_from_embeddings` runs."""
+        ...
+
+    def padding_embedding(self) -> torch.Tensor:
+        """Return the (d,) embedding that stands for no word."""
         ...
 
 
@@ -99,11 +131,39 @@ def white_box(classifier: Classifier, method: str) -> WhiteBox:
     """
     if isinstance(classifier, WhiteBox):
         return classifier
+    raise _refusal(classifier, method, "gradients")
+
+
+def embedding_access(classifier: Classifier, method: str) -> EmbeddingAccess:
+    """Return the classifier as one that answers for embeddings.
+
+    Parameters
+    ----------
+    classifier
+        Any classifier.
+    method
+        Who asks.
+
+    Returns
+    -------
+    EmbeddingAccess
+
+    Raises
+    ------
+    ValueError
+        If the classifier answers for texts only; lists the methods that need no more.
+    """
+    if isinstance(classifier, EmbeddingAccess):
+        return classifier
+    raise _refusal(classifier, method, "the embedding layer")
+
+
+def _refusal(classifier: Classifier, method: str, needed: str) -> ValueError:
     from xai_lib.explainers import explainer_class, methods
 
     others = [name for name in methods() if not explainer_class(name).white_box]
-    raise ValueError(
-        f"The method {method!r} needs gradients, which the classifier {classifier.name!r} "
+    return ValueError(
+        f"The method {method!r} needs {needed}, which the classifier {classifier.name!r} "
         f"({type(classifier).__name__}) does not offer. Methods that need only its answers are: "
         f"{', '.join(others)}."
     )
