@@ -17,7 +17,7 @@ from xai_lib.report.cells import (
     text_of,
     two_sided,
 )
-from xai_lib.report.rules import ratio_of
+from xai_lib.report.rules_means import ratio_of
 
 
 def mean(value, half=0.02, n=100, **columns):
