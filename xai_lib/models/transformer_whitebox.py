@@ -249,12 +249,13 @@ class TransformerWhiteBox:
         self, arguments: dict[str, torch.Tensor], layers: list[int]
     ) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Run the network; return (n, C) logits and the (n, T, d) states of some layers."""
-        if layers != [self.n_layers]:
+        encoder = self._runner.base_model
+        if layers != [self.n_layers] or encoder is self._runner:
             answer = self._runner(**arguments, output_hidden_states=True)
             return answer.logits, [answer.hidden_states[layer] for layer in layers]
         # What leaves the encoder is the last layer; collecting all of them takes longer.
         caught: list[torch.Tensor] = []
-        hook = self._runner.base_model.register_forward_hook(
+        hook = encoder.register_forward_hook(
             lambda _, __, output: caught.append(output[0])
         )
         try:
