@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, overload
 from xai_lib.atomic import replace_file, sweep
 from xai_lib.explanation import Explanation, class_columns
 from xai_lib.lossless import decode, encode, plain
-from xai_lib.models.base import Classifier
+from xai_lib.models.base import Classifier, check_classifier
 from xai_lib.progress import reporter
 from xai_lib.text import Span
 
@@ -88,6 +88,7 @@ def explain_corpus(
 
     if isinstance(texts, str):
         raise ValueError("explain_corpus takes a list of texts; put the one text in a list.")
+    check_classifier(classifier)
     texts = list(texts)
     for index, text in enumerate(texts):
         if not isinstance(text, str):

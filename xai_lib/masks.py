@@ -302,6 +302,8 @@ def neighbourhoods(
 
 def check_budget(n_samples: int) -> None:
     """Raise a ValueError for a budget with which nothing can be compared."""
+    if isinstance(n_samples, bool) or not isinstance(n_samples, int | np.integer):
+        raise ValueError(f"n_samples must be a whole number of model calls, got {n_samples!r}.")
     if n_samples < 2:
         raise ValueError(f"n_samples must be at least 2 model calls, got {n_samples}.")
 

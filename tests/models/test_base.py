@@ -182,3 +182,37 @@ def test_instances_are_cut_by_words_and_types():
     assert isinstance(one, TextInstance)
     assert one.features == ("a", "b")
     assert Recorder().instance("a b a").features == ("a", "b", "a")
+
+
+@pytest.mark.parametrize("given", ["tiny-planted", None, len])
+def test_what_is_no_classifier_is_named(given: object) -> None:
+    import xai_lib
+
+    for call in (
+        lambda: xai_lib.explain("a b", given, n_samples=4),  # type: ignore[arg-type]
+        lambda: xai_lib.explain_corpus(["a b"], given, out="unused"),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ValueError, match=rf"load_classifier.*got {type(given).__name__}"):
+            call()
+
+
+def test_one_string_is_no_list_of_classes() -> None:
+    from xai_lib import as_classifier
+
+    with pytest.raises(ValueError, match="list of names, got the string 'spam'"):
+        as_classifier(lambda texts: np.ones((len(texts), 4)) / 4, classes="spam")
+
+
+def test_a_slip_of_the_pen_in_a_name_is_answered_at_once() -> None:
+    from xai_lib import load_classifier
+
+    with pytest.raises(ValueError, match="did you mean 'minilm-emotion'"):
+        load_classifier("minilm-emotions")
+
+
+@pytest.mark.parametrize("n", ["100", 10.5, True])
+def test_a_budget_is_a_whole_number(n: object) -> None:
+    from xai_lib.explainers import make_explainer
+
+    with pytest.raises(ValueError, match="n_samples must be a whole number"):
+        make_explainer("lime", n_samples=n)

@@ -291,6 +291,11 @@ def teacher_instances(
     instances: list[TextInstance] = []
     importance: list[np.ndarray] = []
     for i, one in enumerate(explanations):
+        if not isinstance(one, Explanation):
+            raise ValueError(
+                f"fit learns from explanations, such as those of xai_lib.explain_corpus; item {i} "
+                f"is {type(one).__name__}."
+            )
         if one.classes != classifier.classes:
             raise ValueError(
                 f"Explanation {i} has the classes {list(one.classes)}, but {classifier.name!r} "

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from xai_lib.explanation import Explanation
-from xai_lib.models.base import Classifier
+from xai_lib.models.base import Classifier, check_classifier
 from xai_lib.text import GROUPS, TextInstance, check_removal
 
 
@@ -96,6 +96,7 @@ class Explainer(ABC):
         """
         if isinstance(texts, str):
             raise ValueError("explain takes a list of texts; xai_lib.explain takes one text.")
+        check_classifier(classifier)
         start = time.perf_counter()
         group = getattr(self, "group", "position")
         instances = [classifier.instance(text, group) for text in texts]

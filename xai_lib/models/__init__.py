@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 
 from xai_lib.models.base import Classifier
@@ -46,8 +47,15 @@ def load_classifier(
     from xai_lib.models.huggingface import load_huggingface
     from xai_lib.models.zoo import ZOO, load_named
 
-    if str(name_or_path) in ZOO:
-        return load_named(str(name_or_path), device, precision, max_length, data_dir)
+    name = str(name_or_path)
+    if name in ZOO:
+        return load_named(name, device, precision, max_length, data_dir)
+    near = get_close_matches(name, ZOO, n=1, cutoff=0.8)
+    if near and not Path(name).exists():  # Before the hub is asked, which takes its time.
+        raise ValueError(
+            f"There is no black box {name!r}; did you mean {near[0]!r}? Names of the zoo are: "
+            f"{', '.join(ZOO)}."
+        )
     try:
         return load_huggingface(name_or_path, None, device, precision, max_length)
     except ValueError as error:

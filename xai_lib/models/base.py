@@ -13,6 +13,16 @@ from xai_lib.masks import distinct
 from xai_lib.text import TextInstance, check_removal, make_instance
 
 
+def check_classifier(classifier: object) -> None:
+    """Raise a ValueError for what is clearly no classifier, and say how to get one."""
+    if not hasattr(classifier, "classes"):
+        what = f" {classifier!r:.60}" if isinstance(classifier, str) else ""
+        raise ValueError(
+            f"The classifier must come from xai_lib.load_classifier(name, folder or hub id) or "
+            f"xai_lib.as_classifier(function, classes); got {type(classifier).__name__}{what}."
+        )
+
+
 class Classifier(ABC):
     """A text classifier that answers for texts with words removed.
 
@@ -40,6 +50,8 @@ class Classifier(ABC):
     precision: str = "float64"
 
     def __init__(self, name: str, classes: Sequence[str]) -> None:
+        if isinstance(classes, str):
+            raise ValueError(f"classes must be a list of names, got the string {classes!r:.60}.")
         names = tuple(str(label) for label in classes)
         if not names:
             raise ValueError("A classifier needs at least one class, got none.")
@@ -50,6 +62,9 @@ class Classifier(ABC):
         self.classes = names
         self.calls = 0
         self.stored_calls: dict[str, int] = {}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}: {', '.join(self.classes)}>"
 
     @abstractmethod
     def _probabilities_of_texts(self, texts: list[str]) -> np.ndarray:

@@ -255,9 +255,7 @@ class TransformerWhiteBox:
             return answer.logits, [answer.hidden_states[layer] for layer in layers]
         # What leaves the encoder is the last layer; collecting all of them takes longer.
         caught: list[torch.Tensor] = []
-        hook = encoder.register_forward_hook(
-            lambda _, __, output: caught.append(output[0])
-        )
+        hook = encoder.register_forward_hook(lambda _, __, output: caught.append(output[0]))
         try:
             logits = self._runner(**arguments).logits
         finally:
