@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from xai_lib.models.zoo import ZOO
-from xai_lib.runner.pages import claims_markdown, status_markdown, zoo_markdown
+from xai_lib.runner.pages import (
+    claims_markdown,
+    speed_markdown,
+    status_markdown,
+    zoo_markdown,
+)
 from xai_lib.runner.project import Project
 from xai_lib.runner.records import RunRecord, commit_of
 
@@ -69,3 +75,21 @@ def test_the_table_of_black_boxes_says_what_the_zoo_does() -> None:
         "| `minilm-r8` | MiniLM | 2400 texts of `r8` | 1 | 32 | 64 | 600 test texts |"
     )
     assert "`reddit_depression`, first 40 words | 3 | 32 | 96" in by_name["minilm-depression"]
+
+
+def test_the_table_of_speeds_says_what_was_measured_and_wanted(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    assert "make bench" in speed_markdown(path)
+    rows = [
+        {"what": "LIME", "value": 4.5678, "low": 4.0, "high": 5.04, "at_least": 6.0},
+        {"what": "our share", "value": 0.0111, "low": None, "high": None, "at_most": 0.1},
+        {"what": "not reached", "value": None, "low": None, "high": None},
+    ]
+    machine = {"device": "CPU", "bfloat16": True, "cpu_flags": ["avx2"]}
+    path.write_text(json.dumps({"commit": "0123456789abcdef", "machine": machine, "rows": rows}))
+    lines = speed_markdown(path).splitlines()
+    assert lines[0] == "Measured on: CPU, with bfloat16 units (avx2); commit `0123456789ab`."
+    assert [line for line in lines[4:] if line] == [
+        "| LIME | 4.57 | 4 to 5.04 | at least 6 |",
+        "| our share | 0.0111 |  | at most 0.1 |",
+    ]

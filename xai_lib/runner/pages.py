@@ -17,9 +17,11 @@ from xai_lib.runner.records import RunRecord
 
 Row = dict[str, Any]
 
+BENCHMARK = Path(__file__).resolve().parents[2] / "benchmarks" / "results.json"
+
 
 def write_generated(tree: BookTree, names: list[str]) -> None:
-    """Write `status.md`, `claims.md` and `zoo.md` for the notebooks of a tree.
+    """Write `status.md`, `claims.md`, `zoo.md` and `speed.md` for the notebooks of a tree.
 
     Parameters
     ----------
@@ -32,6 +34,47 @@ def write_generated(tree: BookTree, names: list[str]) -> None:
     (tree.generated / "status.md").write_text(status_markdown(tree, names), "utf-8")
     (tree.generated / "claims.md").write_text(claims_markdown(tree), "utf-8")
     (tree.generated / "zoo.md").write_text(zoo_markdown(), "utf-8")
+    (tree.generated / "speed.md").write_text(speed_markdown(), "utf-8")
+
+
+def speed_markdown(path: Path = BENCHMARK) -> str:
+    """Return the table of what `make bench` measured.
+
+    Parameters
+    ----------
+    path : Path
+        The file it wrote.
+
+    Returns
+    -------
+    str
+        Markdown: machine and commit, then a row for each ratio with its spread over the rounds
+        and what was wanted of it; a sentence where there is no such file.
+    """
+    if not path.is_file():
+        return "No measurements are at hand; `make bench` makes them.\n"
+    document = json.loads(path.read_text("utf-8"))
+    rows = []
+    for row in document["rows"]:
+        if row["value"] is None:
+            continue
+        ends = [row.get("low"), row.get("high")]
+        spread = "" if None in ends else f"{ends[0]:.3g} to {ends[1]:.3g}"
+        wanted = ""
+        if row.get("at_least") is not None:
+            wanted = f"at least {row['at_least']:g}"
+        elif row.get("at_most") is not None:
+            wanted = f"at most {row['at_most']:g}"
+        rows.append([row["what"], f"{row['value']:.3g}", spread, wanted])
+    machine = document["machine"]
+    units = "with" if machine["bfloat16"] else "without"
+    flags = ", ".join(machine["cpu_flags"])
+    about = (
+        f"Measured on: {machine['device']}, {units} bfloat16 units ({flags}); "
+        f"commit `{document['commit'][:12]}`."
+    )
+    head = ["what", "measured", "over the rounds", "wanted"]
+    return "\n".join([about, "", *_table(head, rows)]) + "\n"
 
 
 def zoo_markdown() -> str:
