@@ -413,13 +413,15 @@ def test_lime_and_lipex_see_the_same_perturbations():
             asked += texts
             return np.full((len(texts), 2), 0.5)
 
-        xai_lib.explain(TEXT, as_classifier(answer, "ab"), method=method, n_samples=100, seed=9)
+        xai_lib.explain(
+            TEXT, as_classifier(answer, ["a", "b"]), method=method, n_samples=100, seed=9
+        )
         seen[method] = asked
     assert seen["lime"] == seen["lipex"]
 
 
 def test_a_constant_black_box_has_no_reasons():
-    box = as_classifier(lambda texts: np.full((len(texts), 4), 0.25), "abcd")
+    box = as_classifier(lambda texts: np.full((len(texts), 4), 0.25), list("abcd"))
     explanation = xai_lib.explain(TEXT, box, n_samples=90)
     np.testing.assert_allclose(explanation.weights, 0, atol=1e-6)
 

@@ -45,7 +45,7 @@ def test_the_function_cannot_change_what_was_asked():
 
     texts = ["aa", "b"]
     np.testing.assert_array_equal(
-        as_classifier(greedy, "ab").predict_proba(texts), by_length(["aa", "b"])
+        as_classifier(greedy, ["a", "b"]).predict_proba(texts), by_length(["aa", "b"])
     )
     assert texts == ["aa", "b"]
 
@@ -55,7 +55,7 @@ def test_the_function_cannot_change_what_was_asked():
 )
 def test_masks_are_written_as_text(removal, expected):
     function = Batches()
-    box = as_classifier(function, "ab", mask_token="<?>", pad_token="_")
+    box = as_classifier(function, ["a", "b"], mask_token="<?>", pad_token="_")
     one = box.instance("a bb a, a", "type")
     answer = box.predict_masked(one, np.array([[False, True], [True, True]]), removal)
     assert function.seen == [[expected, "a bb a, a"]]
@@ -64,7 +64,7 @@ def test_masks_are_written_as_text(removal, expected):
 
 def test_batches_fill_across_instances():
     function = Batches()
-    box = as_classifier(function, "ab", batch_size=4)
+    box = as_classifier(function, ["a", "b"], batch_size=4)
     instances = [box.instance("a b"), box.instance("?"), box.instance("c")]
     masks = [np.array([[1, 1], [0, 1], [1, 1]]), np.ones((2, 0)), np.array([[0], [1]])]
     answers = box.predict_masked(instances, masks)
@@ -77,7 +77,7 @@ def test_batches_fill_across_instances():
 
 def test_no_masks_ask_nothing():
     function = Batches()
-    box = as_classifier(function, "ab")
+    box = as_classifier(function, ["a", "b"])
     assert box.predict_masked(box.instance("a b"), np.ones((0, 2), dtype=bool)).shape == (0, 2)
     assert function.seen == []
 
@@ -88,7 +88,7 @@ def test_answers_are_checked_batch_by_batch():
         answer[[text == "bad" for text in texts]] = np.nan
         return answer
 
-    box = as_classifier(lies, "ab", name="liar", batch_size=2)
+    box = as_classifier(lies, ["a", "b"], name="liar", batch_size=2)
     with pytest.raises(ValueError, match=r"'liar' returned a value that is not finite.*'bad'"):
         box.predict_proba(["a", "b", "c", "bad", "e"])
     with pytest.raises(ValueError, match=r"'liar'.*not finite for the text 'bad'"):
@@ -96,16 +96,18 @@ def test_answers_are_checked_batch_by_batch():
 
 
 def test_the_text_sent_with_a_token_is_named():
-    box = as_classifier(lambda texts: np.full((len(texts), 2), np.nan), "ab", mask_token="<?>")
+    box = as_classifier(
+        lambda texts: np.full((len(texts), 2), np.nan), ["a", "b"], mask_token="<?>"
+    )
     with pytest.raises(ValueError, match=r"'<[?]> bb'"):
         box.predict_masked(box.instance("a bb"), np.array([[False, True]]), "mask")
 
 
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match=r"takes a function, got int"):
-        as_classifier(3, "ab")  # type: ignore[arg-type]
+        as_classifier(3, ["a", "b"])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"batch_size must be at least 1, got 0"):
-        FunctionClassifier(by_length, "ab", batch_size=0)
+        FunctionClassifier(by_length, ["a", "b"], batch_size=0)
     with pytest.raises(ValueError, match=r"at least one class"):
         as_classifier(by_length, [])
 

@@ -160,7 +160,12 @@ def test_staging_takes_prose_and_keeps_what_was_run(project: Project, write: Wri
     assert (tree.base / "book" / "index.md").read_text() == "# New"
     assert not (tree.base / "book" / "stale.md").exists()
     assert "profile <b>ci</b>" in (tree.base / "_config.yml").read_text()
-    assert {p.name for p in tree.generated.iterdir()} == {"status.md", "claims.md"}
+    assert {p.name for p in tree.generated.iterdir()} == {
+        "status.md",
+        "claims.md",
+        "zoo.md",
+        "speed.md",
+    }
     assert notebooks_in(project, tree) == ["toy"]
 
 
