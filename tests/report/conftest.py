@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from xai_lib import report
+from xai_lib.report.results import Result
 
 DATA = [
     {
@@ -32,6 +33,23 @@ PROVENANCE = {
 def evidence():
     """Give what every result carries beside its rows."""
     return {"profile": "ci", "data": DATA, "black_box": BLACK_BOX, "provenance": PROVENANCE}
+
+
+@pytest.fixture
+def make_result(evidence):
+    """Make a result of any paper with made-up rows, comparisons and printed numbers."""
+
+    def make(paper, item, rows, published=None, comparisons=()):
+        columns = tuple(dict.fromkeys(column for row in rows for column in row))
+        fields = {name: value if name in ("profile", "provenance") else tuple(value)
+                  for name, value in evidence.items()}  # fmt: skip
+        printed = None if published is None else tuple(published)
+        return Result(
+            paper=paper, item=item, title="made up", columns=columns, rows=tuple(rows),
+            comparisons=tuple(comparisons), published=printed, **fields,
+        )  # fmt: skip
+
+    return make
 
 
 @pytest.fixture

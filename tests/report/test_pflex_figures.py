@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import matplotlib as mpl
 
 mpl.use("Agg")
@@ -10,7 +12,6 @@ import pytest
 from matplotlib.colors import to_hex
 
 from xai_lib.report import pflex_figures, style
-from xai_lib.report.results import Result
 
 GREY, BLUE, VIOLET = "#1a1a1a", "#0072b2", "#532e6b"
 
@@ -27,20 +28,8 @@ def mean(value, half=0.1, **columns):
 
 
 @pytest.fixture
-def result(evidence):
-    """Make a result of the PFLex paper with made-up rows and printed numbers."""
-
-    def make(item, rows, published=None):
-        columns = tuple(dict.fromkeys(column for row in rows for column in row))
-        fields = {name: value if name in ("profile", "provenance") else tuple(value)
-                  for name, value in evidence.items()}  # fmt: skip
-        printed = None if published is None else tuple(published)
-        return Result(
-            paper="pflex", item=item, title="made up", columns=columns, rows=tuple(rows),
-            comparisons=(), published=printed, **fields,
-        )  # fmt: skip
-
-    return make
+def result(make_result):
+    return partial(make_result, "pflex")
 
 
 def curves(ax):

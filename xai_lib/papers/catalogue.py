@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-KINDS = ("figure", "table", "added")
+KINDS = ("figure", "table", "reconstructed", "added")
 MODALITIES = ("text", "image", "both")
 SOURCES = ("paper", "ours")
 
@@ -52,7 +52,8 @@ class Item:
     title
         What it shows, in our words.
     kind
-        ``"figure"``, ``"table"`` or ``"added"`` (not in the paper).
+        ``"figure"``, ``"table"``, ``"reconstructed"`` (the paper has it, but its text is not open
+        to us) or ``"added"`` (not in the paper).
     modality
         ``"text"``, ``"image"`` or ``"both"``.
     about
@@ -140,6 +141,8 @@ class Paper:
         ``cite`` is the key in the book's bibliography.
     settings
         By name.
+    unavailable
+        What stands in the place of the paper's numbers where its text is not open to us.
     """
 
     id: str
@@ -151,6 +154,7 @@ class Paper:
     url: str
     cite: str
     settings: Mapping[str, Setting]
+    unavailable: str | None = None
 
     def setting_name(self, setting: str) -> str:
         """Give the name of a setting for readers; an unknown one is its own name."""

@@ -10,12 +10,12 @@ import numpy as np
 
 from xai_lib import papers
 from xai_lib.report.cells import select
-from xai_lib.report.figures import curve_with_band, histogram
+from xai_lib.report.figures import histogram
+from xai_lib.report.panels import curve, distinct, log_ticks, name_panel, panels
 from xai_lib.report.results import Result
 from xai_lib.report.style import angle_name, method_style
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TV_BINS = np.linspace(0.0, 1.0, 21)
@@ -61,14 +61,14 @@ def tv_histograms(distances: Mapping[str, np.ndarray], bound: float = 0.1) -> Fi
     matplotlib.figure.Figure
         One panel per setting.
     """
-    fig, axes = _panels(len(distances))
+    fig, axes = panels(len(distances))
     for ax, (setting, values) in zip(axes, distances.items(), strict=True):
         histogram(ax, values, TV_BINS, method_style("lipex"))
         share = float(np.mean(np.asarray(values) <= bound))
         ax.axvline(bound, color="#1a1a1a", linestyle="--", linewidth=1)
         ax.text(bound + 0.02, 0.97, f"{share:.0%} at most {bound:g}", va="top",
                 transform=ax.get_xaxis_transform())  # fmt: skip
-        ax.set_title(_name(setting))
+        ax.set_title(papers.paper("lipex").setting_name(setting))
         ax.set_xlabel("total variation, 0 to 1")
         ax.set_xlim(0, 1)
     axes[0].set_ylabel("share of texts")
@@ -88,11 +88,11 @@ def distortion_panels(result: Result) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    fig, (left, right) = _panels(2, share=False)
-    _curve(left, result, {"series": "accuracy"}, "sigma", "model")
+    fig, (left, right) = panels(2, share=False)
+    curve(left, result, {"series": "accuracy"}, "sigma", "model")
     left.set_ylabel("accuracy of the model")
-    _curve(right, result, {"series": "model_tv"}, "sigma", "model")
-    _curve(right, result, {"series": "lipex_tv"}, "sigma", "lipex", "LIPEx")
+    curve(right, result, {"series": "model_tv"}, "sigma", "model")
+    curve(right, result, {"series": "lipex_tv"}, "sigma", "lipex", "LIPEx")
     right.set_ylabel("mean total variation to the original")
     right.legend()
     for ax in (left, right):
@@ -115,18 +115,17 @@ def angle_curves(result: Result) -> Figure:
     matplotlib.figure.Figure
         One panel per setting.
     """
-    settings = list(dict.fromkeys(row["setting"] for row in result.rows))
-    fig, axes = _panels(len(settings))
+    settings = distinct(result.rows, "setting")
+    fig, axes = panels(len(settings))
     labels = {"lipex": "LIPEx with LIPEx", "lime": "LIME with LIME"}
     for ax, setting in zip(axes, settings, strict=True):
         for series in ("lipex", "lime", "lipex_vs_lime"):
             where = {"setting": setting, "series": series}
-            _curve(ax, result, where, "delta", series, labels.get(series))
-        deltas = list(dict.fromkeys(r["delta"] for r in select(result.rows, {"setting": setting})))
+            curve(ax, result, where, "delta", series, labels.get(series), angle)
+        deltas = distinct(select(result.rows, {"setting": setting}), "delta")
         ax.set_xticks([angle(d) for d in deltas], [angle_name(d) for d in deltas])
         ax.set_ylim(0, 1.03)
-        ax.set_title(_name(setting))
-        ax.set_xlabel("largest angle to the input (radians)")
+        name_panel(ax, result, setting, "largest angle to the input (radians)")
     axes[0].set_ylabel("mean Jaccard index of the top features")
     axes[-1].legend(loc="best")
     return fig
@@ -147,50 +146,16 @@ def budget_curves(result: Result, k: int | str = "1-5") -> Figure:
     matplotlib.figure.Figure
         One panel per setting.
     """
-    settings = list(dict.fromkeys(row["setting"] for row in result.rows))
-    fig, axes = _panels(len(settings))
+    settings = distinct(result.rows, "setting")
+    fig, axes = panels(len(settings))
     for ax, setting in zip(axes, settings, strict=True):
-        methods = dict.fromkeys(r["method"] for r in select(result.rows, {"setting": setting}))
-        for method in methods:
+        rows = select(result.rows, {"setting": setting})
+        for method in distinct(rows, "method"):
             where = {"setting": setting, "method": method, "k": k}
-            _curve(ax, result, where, "n_samples", method)
-        budgets = sorted({r["n_samples"] for r in select(result.rows, {"setting": setting})})
-        ax.set_xscale("log")
-        ax.set_xticks(budgets, [str(b) for b in budgets])
-        ax.minorticks_off()
-        ax.set_title(_name(setting))
-        ax.set_xlabel("perturbations of each method")
+            curve(ax, result, where, "n_samples", method)
+        log_ticks(ax, distinct(rows, "n_samples"))
+        name_panel(ax, result, setting, "perturbations of each method")
     removed = f"K = {str(k).replace('-', ' to ')}"
     axes[0].set_ylabel(f"share of predictions that change\n({removed})")
     axes[-1].legend(loc="best")
     return fig
-
-
-def _curve(
-    ax: Axes,
-    result: Result,
-    where: Mapping[str, object],
-    x: str,
-    method: str,
-    label: str | None = None,
-) -> None:
-    rows = select(result.rows, where)
-    if not rows:
-        wanted = ", ".join(f"{column} = {value!r}" for column, value in where.items())
-        raise ValueError(f"{result.item} of {result.paper} has no rows with {wanted}")
-    at = [angle(row[x]) if x == "delta" else float(row[x]) for row in rows]
-    order = np.argsort(at, kind="stable")
-    mean, low, high = ([rows[i][name] for i in order] for name in ("mean", "low", "high"))
-    curve_with_band(ax, [at[i] for i in order], mean, low, high, method, label)
-
-
-def _panels(n: int, share: bool = True) -> tuple[Figure, list[Axes]]:
-    import matplotlib.pyplot as plt
-
-    width = 4.8 if n == 1 else min(4.1 * n, 8.6)
-    fig, axes = plt.subplots(1, n, figsize=(width, 3.3), sharey=share, squeeze=False)
-    return fig, list(axes[0])
-
-
-def _name(setting: str) -> str:
-    return papers.paper("lipex").setting_name(setting)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from xai_lib import papers
@@ -10,7 +10,7 @@ from xai_lib.report.cells import select
 from xai_lib.report.figures import curve_with_band
 from xai_lib.report.results import Result
 from xai_lib.report.schema import Row
-from xai_lib.report.style import MethodStyle, method_name, method_style
+from xai_lib.report.style import SERIES, MethodStyle, method_name, method_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 def base_style(method: str) -> MethodStyle:
     """Give a method's look whatever is said behind its name: ``"lime (1000)"``."""
-    return method_style(method.partition(" ")[0])
+    return method_style(styled_name(method))
+
+
+def styled_name(method: str) -> str:
+    """Give the name under which a method's look is known: ``"lime"`` for ``"lime (1000)"``."""
+    return method if method in SERIES else method.partition(" ")[0]
 
 
 def distinct(rows: Sequence[Row], column: str) -> list[Any]:
@@ -61,6 +66,7 @@ def curve(
     x: str,
     method: str,
     label: str | None = None,
+    position: Callable[[Any], float] = float,
 ) -> None:
     """Draw the rows of one curve with their intervals, see `curve_with_band`.
 
@@ -71,17 +77,23 @@ def curve(
     result, where
         See `rows_with`.
     x
-        Column of numbers to draw along, sorted.
+        Column to draw along, sorted.
     method
         Gives the look; anything behind a blank does not count.
     label
         For the legend; the method's name by default.
+    position
+        From a value of that column to a number. Without it, rows whose value is no number (those
+        that pool others, ``"1-10"``) are left out.
     """
-    rows = sorted(rows_with(result, where), key=lambda row: float(row[x]))
+    rows = rows_with(result, where)
+    if position is float:
+        rows = [row for row in rows if not isinstance(row[x], str)]
+    rows.sort(key=lambda row: position(row[x]))
     mean, low, high = ([row[name] for row in rows] for name in ("mean", "low", "high"))
-    at = [float(row[x]) for row in rows]
+    at = [position(row[x]) for row in rows]
     name = method_name(method) if label is None else label
-    curve_with_band(ax, at, mean, low, high, method.partition(" ")[0], name)
+    curve_with_band(ax, at, mean, low, high, styled_name(method), name)
 
 
 def printed_point(ax: Axes, cell: Row, x: str) -> None:
@@ -124,6 +136,41 @@ def panels(n: int, share: bool = True, legend: bool = False) -> tuple[Figure, li
     height = 4.1 if legend else 3.3
     fig, axes = plt.subplots(1, n, figsize=(width, height), sharey=share, squeeze=False)
     return fig, list(axes[0])
+
+
+def grid(n: int, columns: int = 2, legend: bool = True) -> tuple[Figure, list[Axes]]:
+    """Make n panels in rows, with common axes.
+
+    Parameters
+    ----------
+    n
+        Number of panels.
+    columns
+        Panels in a row.
+    legend
+        Leave room for `legend_below`.
+
+    Returns
+    -------
+    figure, list of axes
+        The n axes, row by row; places that are left over are blank.
+    """
+    import matplotlib.pyplot as plt
+
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    size = (min(4.3 * columns, 8.6), 2.5 * rows + 0.9 * legend)
+    fig, axes = plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+    for ax in axes.flat[n:]:
+        ax.set_visible(False)
+    return fig, list(axes.flat[:n])
+
+
+def log_ticks(ax: Axes, values: Sequence[float]) -> None:
+    """Make the horizontal axis logarithmic, with a tick at each value."""
+    ax.set_xscale("log")
+    ax.set_xticks(sorted(values), [f"{value:g}" for value in sorted(values)])
+    ax.minorticks_off()
 
 
 def legend_below(fig: Figure, axes: Sequence[Axes]) -> None:

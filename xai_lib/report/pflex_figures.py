@@ -14,6 +14,7 @@ from xai_lib.report.panels import (
     curve,
     distinct,
     legend_below,
+    log_ticks,
     name_panel,
     panels,
     printed_point,
@@ -265,10 +266,8 @@ def size_curves(
         for setting, shade in zip(settings, ("pflex", "model"), strict=False):
             name = papers.paper(result.paper).setting_name(setting)
             curve(ax, result, {"setting": setting, "measure": measure}, "texts", shade, name)
-        sizes = sorted({row["texts"] for row in result.rows})
-        ax.set_xscale("log")
-        ax.set_xticks(sizes, [str(size) for size in sizes], rotation=45)
-        ax.minorticks_off()
+        log_ticks(ax, distinct(result.rows, "texts"))
+        ax.tick_params(axis="x", rotation=45)
         ax.set_title(measure[:1].upper() + measure[1:])
         ax.set_xlabel("texts explained by LIME")
     axes[0].legend(loc="best")

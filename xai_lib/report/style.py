@@ -64,6 +64,7 @@ SERIES: dict[str, MethodStyle] = {
     "important": MethodStyle("Words important to LIME", "#1A1A1A", "o"),
     "other": MethodStyle("Other words", "#8A8A8A", "v", ":"),
     "constant": MethodStyle("Equal scores", "#1A1A1A", "^", "-."),
+    "mase (absolute)": MethodStyle("MASE, by size", "#0E4A59", "h", "--"),
 }
 
 # Methods of the papers that the library does not have, and series that are no method.
@@ -116,6 +117,8 @@ def method_name(method: str) -> str:
     str
         ``"LIME (1000)"``; an unknown name with blanks for underscores.
     """
+    if method in SERIES:
+        return SERIES[method].name
     base, blank, rest = method.partition(" ")
     if base in METHODS | SERIES:
         name = method_style(base).name

@@ -148,6 +148,8 @@ def caption(result: Result) -> str:
         parts.append(f"In brackets the 95 % interval, n = {n}")
     if item.kind == "added":
         parts.append("Not in the paper")
+    elif item.kind == "reconstructed":
+        parts.append("A reconstruction: the paper's own numbers are not available")
     elif not item.printed:
         parts.append("The paper prints no numbers for it")
     parts.append(f"Profile <i>{escape(result.profile)}</i>")
@@ -164,11 +166,19 @@ def caption(result: Result) -> str:
 
 
 def item_name(item: papers.Item) -> str:
-    """Name an item as the paper does: ``"Table 1"``; an addition by its kind."""
-    if item.kind == "added":
-        return "Added by this book"
+    """Name an item as the paper does: ``"Table 1"``; any other by its kind."""
+    if item.kind in _KINDS:
+        return _KINDS[item.kind]
     kind, _, number = item.id.partition("-")
     return f"{kind.capitalize()} {number}"
+
+
+_KINDS = {"added": "Added by this book", "reconstructed": "Reconstruction"}
+
+
+def not_printed(item: papers.Item) -> str:
+    """Say why the paper's number is missing."""
+    return papers.paper(item.paper).unavailable or NOT_PRINTED
 
 
 def _stand_in(entry: Row) -> str:
@@ -246,7 +256,7 @@ def _wide(
     head = [_HEADS.get(key, key) for key in keys] + [""] * printed_any
     head += [_key(result, pivot, column, head=True) for column in columns]
     if not printed_any:
-        rows.append(["Paper"] + [""] * (len(keys) - 1) + [NOT_PRINTED])
+        rows.append(["Paper"] + [""] * (len(keys) - 1) + [not_printed(item)])
     return table(head, rows, caption(result), len(keys) + printed_any, dense=dense)
 
 
@@ -302,7 +312,7 @@ def _ours(row: Row | None, item: papers.Item, separator: str = " ") -> str:
 
 def _paper(row: Row | None, item: papers.Item, short: bool = False) -> str:
     if row is None:
-        return "not printed" if short else f'<span style="color:{MUTED}">{NOT_PRINTED}</span>'
+        return "not printed" if short else f'<span style="color:{MUTED}">{not_printed(item)}</span>'
     value = row[item.value]
     text = _shown(value, item)
     return text if row.get("sd") is None else f"{text} ± {_number(row['sd'], item.digits)}"
