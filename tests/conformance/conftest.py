@@ -11,7 +11,10 @@ import torch
 
 from xai_lib.models import Classifier, as_classifier
 from xai_lib.models.huggingface import HuggingFaceClassifier
+from xai_lib.models.scratch import ScratchClassifier, new_network
 from xai_lib.models.tiny import tiny_bert
+from xai_lib.models.token_whitebox import TokenWhiteBox
+from xai_lib.models.vocabulary import WordVocabulary
 from xai_lib.models.whitebox import Embedded
 from xai_lib.text import TextInstance, find_words
 
@@ -28,6 +31,7 @@ COEFFICIENTS = {
     "dark": (-0.05, 0.02, 0.03),
 }
 LIMIT = 24  # tokens that the tiny transformer reads
+OTHERS = ["it", "was", "what", "a", "surprise", "don't", "b", "not"]
 
 
 def linear_function(texts: list[str]) -> np.ndarray:
@@ -51,15 +55,25 @@ def softmax_function(texts: list[str]) -> np.ndarray:
 
 def make_tiny(seed: int = 0) -> HuggingFaceClassifier:
     """Build a transformer with random weights large enough for its answers to depend on words."""
-    vocabulary = [*COEFFICIENTS, "it", "was", "what", "a", "surprise", "don't", "b", "not"]
+    texts = [" ".join([*COEFFICIENTS, *OTHERS])]
     model, tokenizer = tiny_bert(
-        [" ".join(vocabulary)], CLASSES, hidden=16, layers=1, heads=2, max_length=LIMIT, seed=seed
+        texts, CLASSES, hidden=16, layers=1, heads=2, max_length=LIMIT, seed=seed
     )
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim == 2:
                 parameter *= 30.0
     return HuggingFaceClassifier(model, tokenizer, "tiny", device="cpu", precision="float32")
+
+
+def make_bilstm() -> ScratchClassifier:
+    """Build an LSTM with attention, with random weights, that reads as many words as `tiny`."""
+    vocabulary = WordVocabulary([*COEFFICIENTS, *OTHERS])
+    network = new_network(len(vocabulary), len(CLASSES), 12, seed=2)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter *= 3.0
+    return ScratchClassifier(network, vocabulary, "bilstm", CLASSES, "cpu", "float32", LIMIT - 2)
 
 
 class EmbeddingLinear(Classifier):
@@ -119,19 +133,28 @@ class EmbeddingLinear(Classifier):
         return self.network((embeddings * attention[..., None]).sum(dim=1))
 
 
+def copied(box: TokenWhiteBox) -> TokenWhiteBox:
+    """Copy a black box with its network, without its counts and what it knows of itself."""
+    own = copy.deepcopy(box)
+    own.calls = 0
+    for known in ("identity", "fingerprint"):
+        own.__dict__.pop(known, None)
+    return own
+
+
 def make_box(name: str) -> Classifier:
     """Build a black box by name."""
     if name == "linear":
         return as_classifier(linear_function, CLASSES, "linear")
     if name == "softmax":
         return as_classifier(softmax_function, CLASSES, "softmax")
-    return {"tiny": make_tiny, "embedding": EmbeddingLinear}[name]()
+    return {"tiny": make_tiny, "embedding": EmbeddingLinear, "bilstm": make_bilstm}[name]()
 
 
 @pytest.fixture(scope="session")
 def boxes() -> dict[str, Classifier]:
     """All black boxes by name."""
-    return {name: make_box(name) for name in ("linear", "softmax", "tiny", "embedding")}
+    return {name: make_box(name) for name in ("linear", "softmax", "tiny", "embedding", "bilstm")}
 
 
 @pytest.fixture(scope="session")
@@ -150,14 +173,14 @@ def permuted() -> Callable[[Classifier, Sequence[int]], Classifier]:
 
     def of(box: Classifier, order: Sequence[int]) -> Classifier:
         classes = [box.classes[c] for c in order]
-        if isinstance(box, HuggingFaceClassifier):
-            model = copy.deepcopy(box.model)
+        if isinstance(box, TokenWhiteBox):
+            own = copied(box)
+            layer = own.output_layer()
             with torch.no_grad():
-                model.classifier.weight.copy_(box.model.classifier.weight[list(order)])
-                model.classifier.bias.copy_(box.model.classifier.bias[list(order)])
-            return HuggingFaceClassifier(
-                model, box.tokenizer, "tiny", classes, "cpu", "float32", box.max_length
-            )
+                layer.weight.copy_(layer.weight[list(order)].clone())
+                layer.bias.copy_(layer.bias[list(order)].clone())
+            own.classes = tuple(classes)
+            return own
         return as_classifier(lambda texts: box.predict_proba(texts)[:, list(order)], classes)
 
     return of
@@ -169,18 +192,13 @@ def counted() -> Callable[[Classifier], tuple[Classifier, list[int]]]:
 
     def of(box: Classifier) -> tuple[Classifier, list[int]]:
         seen: list[int] = []
-        if isinstance(box, HuggingFaceClassifier):
-            model = copy.deepcopy(box.model)
-            own = HuggingFaceClassifier(
-                model, box.tokenizer, "tiny", None, "cpu", "float32", box.max_length
-            )
+        if isinstance(box, TokenWhiteBox):
+            own = copied(box)
 
-            def count(_: object, __: object, arguments: dict[str, torch.Tensor]) -> None:
-                inputs = arguments.get("input_ids")
-                seen.append(len(arguments["inputs_embeds"] if inputs is None else inputs))
+            def count(_: object, arguments: tuple[torch.Tensor]) -> None:
+                seen.append(len(arguments[0]))
 
-            own.calls = 0
-            own.model.register_forward_pre_hook(count, with_kwargs=True)
+            own.output_layer().register_forward_pre_hook(count)
             return own, seen
 
         def answer(texts: list[str]) -> np.ndarray:

@@ -139,7 +139,7 @@ def test_a_sample_of_the_training_texts_is_drawn(cache, monkeypatch):
 
 
 def test_progress_is_reported_in_tenths_where_there_is_no_terminal(capsys):
-    log = zoo._bar("training x")
+    log = zoo.progress_bar("training x")
     for step in range(1, 41):
         log(step, 40, 1 / step)
     lines = capsys.readouterr().err.splitlines()

@@ -75,6 +75,10 @@ def test_the_table_of_black_boxes_says_what_the_zoo_does() -> None:
         "| `minilm-r8` | MiniLM | 2400 texts of `r8` | 1 | 32 | 64 | 600 test texts |"
     )
     assert "`reddit_depression`, first 40 words | 3 | 32 | 96" in by_name["minilm-depression"]
+    assert by_name["bilstm-reuters8"] == (
+        "| `bilstm-reuters8` | nothing: LSTM in both directions with attention, 128 wide | "
+        "`r8`, first 50 words | at most 15 | 32 | 50 words | its test split |"
+    )
 
 
 def test_the_table_of_speeds_says_what_was_measured_and_wanted(tmp_path: Path) -> None:

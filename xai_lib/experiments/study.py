@@ -12,7 +12,7 @@ from typing import Any
 
 from xai_lib import papers
 from xai_lib.data import Dataset, load_dataset
-from xai_lib.models.huggingface import HuggingFaceClassifier
+from xai_lib.models.token_whitebox import TokenWhiteBox
 from xai_lib.models.zoo import load_named
 from xai_lib.report.provenance import provenance
 from xai_lib.report.results import Result, Rows, data_record, save_result
@@ -58,7 +58,7 @@ class Setting:
         return whole if max_words is None else whole.first_words(max_words)
 
     @cached_property
-    def classifier(self) -> HuggingFaceClassifier:
+    def classifier(self) -> TokenWhiteBox:
         """The black box, trained on first use."""
         return load_named(self.profile["black_box"], self.device, data_dir=self.data_dir)
 

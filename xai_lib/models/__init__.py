@@ -23,15 +23,16 @@ def load_classifier(
     Parameters
     ----------
     name_or_path
-        A name of the zoo (trained on first use, then cached), a local Hugging Face folder, or a
-        hub id.
+        A name of the zoo (trained on first use, then cached), a local folder (Hugging Face's, or
+        of a `xai_lib.models.scratch.ScratchClassifier`), or a hub id.
     device
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``.
     precision
         ``"auto"`` (bfloat16 where the device is fast at it and predictions agree), ``"float32"``
         or ``"bfloat16"``.
     max_length
-        Token budget of one text; default what the model was trained with.
+        Budget of one text in tokens, or in words for a classifier trained from scratch; default
+        what the model was trained with.
     data_dir
         Folder of data sets, for training a named black box.
 
@@ -45,11 +46,14 @@ def load_classifier(
         If nothing of that name can be loaded; lists the names of the zoo.
     """
     from xai_lib.models.huggingface import load_huggingface
+    from xai_lib.models.scratch import is_scratch_folder, load_scratch
     from xai_lib.models.zoo import ZOO, load_named
 
     name = str(name_or_path)
     if name in ZOO:
         return load_named(name, device, precision, max_length, data_dir)
+    if is_scratch_folder(name_or_path):
+        return load_scratch(name_or_path, None, device, precision, max_length)
     near = get_close_matches(name, ZOO, n=1, cutoff=0.8)
     if near and not Path(name).exists():  # Before the hub is asked, which takes its time.
         raise ValueError(

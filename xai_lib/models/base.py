@@ -92,6 +92,10 @@ class Classifier(ABC):
         """
         return make_instance(text, group)
 
+    def instances(self, texts: Sequence[str], group: str = "position") -> list[TextInstance]:
+        """Cut several texts into words; the same as `instance` of each."""
+        return [self.instance(text, group) for text in texts]
+
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Return the class probabilities of texts.
 

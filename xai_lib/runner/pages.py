@@ -91,7 +91,11 @@ def zoo_markdown() -> str:
         "| name | starts from | trained on | epochs | batch | tokens | accuracy on |",
         "|---|---|---|---|---|---|---|",
     ]
-    start = {"tiny": "nothing: BERT with 2 layers, 48 wide", "minilm": "MiniLM"}
+    start = {
+        "tiny": "nothing: BERT with 2 layers, 48 wide",
+        "minilm": "MiniLM",
+        "bilstm": "nothing: LSTM in both directions with attention, {width} wide",
+    }
     for name, entry in ZOO.items():
         recipe = entry.recipe
         some = "" if recipe.n_train is None else f"{recipe.n_train} texts of "
@@ -99,11 +103,11 @@ def zoo_markdown() -> str:
         test = "its test split" if entry.n_test is None else f"{entry.n_test} test texts"
         cells = [
             f"`{name}`",
-            start[entry.base],
+            start[entry.base].format(width=getattr(recipe, "width", None)),
             f"{some}`{entry.dataset}`{cut}",
-            str(recipe.epochs),
+            f"at most {recipe.epochs}" if entry.base == "bilstm" else str(recipe.epochs),
             str(recipe.batch_size),
-            str(recipe.max_length),
+            f"{recipe.max_length} words" if entry.base == "bilstm" else str(recipe.max_length),
             test,
         ]
         lines.append("| " + " | ".join(cells) + " |")
