@@ -61,6 +61,13 @@ def test_explain_prints_words_per_class_and_writes_files(model: None, tmp_path: 
     assert explanation.text == "a good <b>film"
 
 
+def test_explain_takes_a_text_without_quotes_and_counts_one_call_as_one(model: None) -> None:
+    code, out, err = call("explain", "a", "good", "film", "--model", "any", "--method", "random")
+    assert code == 0
+    assert "[good]" in out or "good" in out
+    assert "1 model call," in out + err
+
+
 def test_settings_reach_the_method(model: None, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, object] = {}
     real = xai_lib.explain

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from xai_lib.explainers import make_explainer
+from xai_lib.explainers.answered import AnsweredExplainer
 from xai_lib.masks import neighbourhoods
-from xai_lib.store import stored_neighbourhoods
+from xai_lib.store import stored_answers, stored_neighbourhoods
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,3 +95,60 @@ def test_a_file_that_was_cut_off_is_redone(
         np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
     assert seen == [(2, 2)]
     assert not list(cache.glob("*.tmp"))
+
+
+def answered(method: str, **settings: object) -> AnsweredExplainer:
+    explainer = make_explainer(method, **settings)
+    assert isinstance(explainer, AnsweredExplainer)
+    return explainer
+
+
+@pytest.mark.parametrize("method", ["mase", "kernel_shap"])
+def test_kept_answers_give_the_same_explanation(
+    planted_classifier: HuggingFaceClassifier, cache: Path, method: str
+) -> None:
+    box, explainer = planted_classifier, answered(method, n_samples=41)
+    instances = [box.instance(text) for text in TEXTS]
+    before = box.calls
+    answers = stored_answers(explainer, instances, box, seed=3)
+    asked = box.calls - before
+    assert asked == sum(map(len, answers))
+    broken = sorted(cache.glob("*.npz"))[0]
+    again = stored_answers(explainer, instances, box, seed=3)
+    assert box.calls - before == asked
+    for one, other in zip(answers, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    found = explainer.explain_answers(instances, answers, box, 3)
+    for one, other in zip(found, explainer.explain(TEXTS, box, 3), strict=True):
+        np.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
+        assert (one.model_calls, one.settings) == (other.model_calls, other.settings)
+    broken.write_bytes(broken.read_bytes()[:80])
+    stored_answers(explainer, instances, box, seed=3)
+    assert asked < box.calls - before - sum(one.model_calls for one in found) < 2 * asked
+
+
+def test_methods_share_what_they_ask_alike(
+    planted_classifier: HuggingFaceClassifier, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = planted_classifier
+    instances = [box.instance(text) for text in TEXTS[:2]]
+
+    def files(method: str, seed: int = 0, **settings: object) -> int:
+        stored_answers(answered(method, **settings), instances, box, seed)
+        return len(list(cache.glob("*.npz"))) // 2
+
+    assert files("mase", n_samples=21) == 1
+    assert files("mase_sparse", n_samples=21, penalty=0.3) == 1
+    assert files("mase", n_samples=22, estimator="leg", response="logit", rescale=True) == 1
+    assert files("mase", n_samples=21, sigma=0.2) == 2
+    assert files("mase", n_samples=21, covariance="smooth") == 3
+    assert files("mase", n_samples=11, antithetic=False) == 4
+    assert files("mase", n_samples=21, variant="full", estimator="leg") == 5
+    assert files("mase", n_samples=21, precision="float32") == 6
+    assert files("mase", n_samples=21, seed=1) == 7
+    assert files("kernel_shap", n_samples=21) == 8
+    assert files("kernel_shap", n_samples=21, removal="mask") == 9
+    # Another process finds the answers of 21 inputs for each of two texts.
+    monkeypatch.setattr(box, "stored_calls", {})
+    assert files("mase_sparse", n_samples=21) == 9
+    assert sum(box.stored_calls.values()) == 2 * 21

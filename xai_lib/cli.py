@@ -139,7 +139,10 @@ def book(profile: Profile = "quick") -> None:
 @app.command()
 @one_line_errors
 def explain(
-    text: Annotated[str, typer.Argument(help="The text; - reads standard input.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="TEXT", help="The text, best in quotes; - reads standard input."),
+    ],
     model: Annotated[
         str, typer.Option(help="Folder of a Hugging Face classifier, hub id, or name in the zoo.")
     ],
@@ -175,6 +178,7 @@ def explain(
         raise ValueError("a fitted explainer brings its method and settings; give it alone")
     import xai_lib
 
+    text = " ".join(words)  # A text without quotes comes as its words.
     if text == "-":
         text = sys.stdin.read()
     by = (method or "lipex") if explainer is None else xai_lib.load_explainer(explainer)
@@ -183,7 +187,8 @@ def explain(
     Console().print(_table(explanation, top))
     unread = explanation.truncated_words
     note = f"; the model did not read the last {unread} words" if unread else ""
-    cost = f"{explanation.model_calls} model calls, {explanation.seconds:.2f} s"
+    calls = explanation.model_calls
+    cost = f"{calls} model call{'s' * (calls != 1)}, {explanation.seconds:.2f} s"
     _say(f"{explanation.method}: {cost}{note}")
     if html is not None:
         html.write_text(_page(explanation), "utf-8")

@@ -22,6 +22,7 @@ pytest.importorskip("captum")
 
 METHODS = (
     "saliency", "guided_backprop", "input_x_gradient", "integrated_gradients", "deeplift",
+    "smoothgrad",
 )  # fmt: skip
 TABLE = torch.tensor([[0.5], [1.0], [2.0], [1.0]])  # padding, start, p, q
 
@@ -96,6 +97,8 @@ BY_HAND = {
     "saliency": [[1, 1], [4, 4]],  # 5 - 1
     "guided_backprop": [[1, 1], [5, 5]],  # the -1 is stopped at its unit
     "input_x_gradient": [[2, 1], [8, 4]],
+    # Noise of 0.15 on each of two words does not move s = 4 below 3: the slope is the same.
+    "smoothgrad": [[2, 1], [8, 4]],
     # From s = 0 the units go 0 to 3 and 0 to 1: slopes 3/4 and 1/4, so 3/4 and 5/4 - 3/4.
     "deeplift": [[1.5, 0.75], [1, 0.5]],
     # From s = 1 + 0.5 + 0.5 = 2 the second unit is on half of the way: slopes 1 and 5/2 - 1.

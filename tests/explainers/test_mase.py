@@ -416,6 +416,19 @@ def test_full_noise_has_the_spread_of_the_vocabulary() -> None:
     np.testing.assert_allclose(moved[:, 1:].std(dim=0), np.tile(spread, (3, 1)), rtol=0.06)
 
 
+def test_full_noise_by_hand() -> None:
+    box = WithVocabulary(linear)
+    settings = {"n_samples": 7, "sigma": 0.5, "variant": "full", "estimator": "leg"} | LINEAR
+    found = run(box, "a bc", **settings).weights
+    (seen,) = box.seen
+    own, moved = seen[0], seen[1::2] - seen[0]
+    variance = (0.5 * TABLE.std(dim=0, correction=0)) ** 2
+    along = (own * moved / variance).sum(dim=2)
+    regressors = torch.stack([along[:, 1], along[:, 2] + along[:, 3]], dim=1)
+    changes = linear(seen[1::2]) - linear(seen[:1])
+    np.testing.assert_allclose(found, (changes.T @ regressors) / 3, rtol=1e-5)
+
+
 def test_draws_do_not_depend_on_budget_or_size() -> None:
     for more in ({}, {"variant": "full", "estimator": "leg"}):
         seen = []
@@ -523,17 +536,48 @@ def test_predictions_in_bfloat16_stay_in_bfloat16(tiny: HuggingFaceClassifier) -
     rounded._runner.register_forward_pre_hook(
         lambda _, __, arguments: kinds.append(arguments["inputs_embeds"].dtype), with_kwargs=True
     )
-    found, exact = (run(box, text, n_samples=401, sigma=0.5) for box in (rounded, tiny))
+    more = {"n_samples": 401, "sigma": 0.5, "precision": "prediction"}
+    found, exact = (run(box, text, **more) for box in (rounded, tiny))
     assert set(kinds) == {torch.bfloat16}
     np.testing.assert_allclose(found.weights, exact.weights, atol=0.1 * np.abs(exact.weights).max())
     assert not np.array_equal(found.weights, exact.weights)
+
+
+def test_small_noise_can_be_told_from_rounding(tiny: HuggingFaceClassifier) -> None:
+    rounded = HuggingFaceClassifier(tiny.model, tiny.tokenizer, "rounded", None, "cpu", "bfloat16")
+    text, more = "it was a dark surprise", {"n_samples": 101, "sigma": 0.01}
+    exact = run(tiny, text, **more)
+    found = run(rounded, text, **more)
+    np.testing.assert_allclose(found.weights, exact.weights, rtol=1e-4, atol=1e-6)
+    worse = run(rounded, text, precision="prediction", **more)
+    assert worse.diagnostics["r2_held_out"] < 0.5
+    assert found.diagnostics["r2_held_out"] > 0.9
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"covariance": "smooth"}, {"antithetic": False}, {"variant": "full"}]
+)
+def test_answers_that_are_there_are_used(more: dict[str, Any]) -> None:
+    settings = {"estimator": "leg", "sigma": 0.3} | more
+    box, texts = WithVocabulary(curved), ["a bc d", "e"]
+    instances = [box.instance(text) for text in texts]
+    answers = Mase(n_samples=61, **settings).ask(instances, box, 5)
+    calls = box.calls
+    for n_samples in (21, 61):
+        mase = Mase(n_samples=n_samples, **settings)
+        found = mase.explain_answers(instances, answers, box, 5)
+        assert box.calls == calls
+        assert found == mase.explain(texts, Letters(curved) if not more else box, 5)
+        calls = box.calls
+    with pytest.raises(ValueError, match="61 answers for the text 'a bc d', fewer than the 71"):
+        Mase(n_samples=71, **settings).explain_answers(instances, answers, box, 5)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_text_itself_has_its_prediction(tiny: HuggingFaceClassifier, precision: str) -> None:
     box = HuggingFaceClassifier(tiny.model, tiny.tokenizer, "box", None, "cpu", precision)
     text = "it was a dark, dark surprise"
-    found = run(box, text, n_samples=11)
+    found = run(box, text, n_samples=11, precision="prediction")
     np.testing.assert_allclose(found.probabilities, box.predict_proba([text])[0], atol=1e-6)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xai_lib.metrics import compare_pairs, holm, mean_with_interval
+from xai_lib.metrics import compare_pairs, holm, mean_with_interval, wilson_interval
+
+if TYPE_CHECKING:
+    from xai_lib.experiments.study import Setting
 
 Row = dict[str, Any]
 
@@ -113,6 +116,27 @@ def with_holm(pairs: list[Row]) -> list[Row]:
     """Correct the p-values of all comparisons of one table for their number (Holm)."""
     corrected = holm(np.array([pair["p"] for pair in pairs]))
     return [{**pair, "p_holm": float(p)} for pair, p in zip(pairs, corrected, strict=True)]
+
+
+def black_box_rows(settings: Iterable[Setting]) -> list[Row]:
+    """List the held-out accuracy of the black boxes with Wilson's 95 % interval."""
+    rows: list[Row] = []
+    for setting in settings:
+        card = setting.classifier.card
+        n = int(card["n_test"])
+        low, high = wilson_interval(round(card["accuracy"] * n), n)
+        rows.append(
+            {
+                "setting": setting.key,
+                "data": setting.profile["dataset"],
+                "model": card["name"],
+                "mean": float(card["accuracy"]),
+                "low": low,
+                "high": high,
+                "n": n,
+            }
+        )
+    return rows
 
 
 def _defined(values: np.ndarray) -> np.ndarray:

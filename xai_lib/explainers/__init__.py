@@ -20,6 +20,7 @@ _METHODS = {
     "guided_backprop": ("gradients", "GuidedBackprop"),
     "input_x_gradient": ("gradients", "InputXGradient"),
     "integrated_gradients": ("gradients", "IntegratedGradients"),
+    "smoothgrad": ("smoothgrad", "SmoothGrad"),
     "deeplift": ("gradients", "DeepLift"),
     "mase": ("mase", "Mase"),
     "mase_sparse": ("mase", "MaseSparse"),

@@ -99,7 +99,7 @@ class Explainer(ABC):
         check_classifier(classifier)
         start = time.perf_counter()
         group = getattr(self, "group", "position")
-        instances = [classifier.instance(text, group) for text in texts]
+        instances = classifier.instances(texts, group)
         attributions: list[Attribution] = []
         for i in range(0, len(instances), self.texts_at_once):
             chunk = instances[i : i + self.texts_at_once]

@@ -70,7 +70,7 @@ def aggregate(values: np.ndarray, how: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class GradientExplainer(Explainer):
-    """What the five gradient methods share.
+    """What the six gradient methods share.
 
     The input is the word embedding of each token, to which the network adds positions; the
     target is the logit of a class, in float32 and evaluation mode. The weight of a word is the
@@ -150,7 +150,7 @@ class GradientExplainer(Explainer):
         forward = FromEmbeddings(box)
         for batch, width, n_rows in self._batches(box, instances, jobs):
             rows = batch + batch[:1] * (n_rows - len(batch))
-            embedded = box.embed([instances[i] for i, _ in rows], width)
+            embedded = self.embed(box, [instances[i] for i, _ in rows], width, seed)
             classes = torch.tensor([c for _, c in rows], device=embedded.embeddings.device)
             with torch.enable_grad(), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="Setting .*hooks", category=UserWarning)
@@ -198,6 +198,12 @@ class GradientExplainer(Explainer):
             for start in range(0, len(same), size):
                 batch = same[start : start + size]
                 yield batch, width, len(batch) if on_cpu else size
+
+    def embed(
+        self, box: WhiteBox, instances: Sequence[TextInstance], width: int, seed: int
+    ) -> Embedded:
+        """Look up the embeddings of instances; a method with chance draws what it needs."""
+        return box.embed(instances, width)
 
     @abstractmethod
     def coordinates(

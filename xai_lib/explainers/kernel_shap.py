@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from scipy.special import comb
 
-from xai_lib.explainers.base import Attribution, Explainer
+from xai_lib.explainers.answered import AnsweredExplainer
+from xai_lib.explainers.base import Attribution
 from xai_lib.masks import all_masks, check_budget, distinct
 from xai_lib.models.base import Classifier
 from xai_lib.rng import generator
@@ -106,7 +108,7 @@ def solve_shapley(
 
 
 @dataclass(frozen=True)
-class KernelShap(Explainer):
+class KernelShap(AnsweredExplainer):
     """KernelSHAP for all classes from one set of coalitions of words.
 
     Where all 2^F coalitions fit the budget they are enumerated, and the values are the Shapley
@@ -141,14 +143,28 @@ class KernelShap(Explainer):
         super().__post_init__()
         check_budget(self.n_samples)
 
-    def attribute(
-        self, instances: list[TextInstance], classifier: Classifier, seed: int
+    def asked(self) -> list[str | float | bool]:
+        """Return what the coalitions depend on; see `AnsweredExplainer.asked`."""
+        return [self.n_samples, self.removal]
+
+    def ask(
+        self, instances: Sequence[TextInstance], classifier: Classifier, seed: int
+    ) -> list[np.ndarray]:
+        """Return the answers to coalitions; see `AnsweredExplainer.ask`."""
+        masks = [self._coalitions(one, seed)[0] for one in instances]
+        return classifier.predict_masked(instances, masks, self.removal)
+
+    def fit_answers(
+        self,
+        instances: Sequence[TextInstance],
+        answers: Sequence[np.ndarray],
+        classifier: Classifier,
+        seed: int,
     ) -> list[Attribution]:
-        """Explain instances; see `Explainer.attribute`."""
-        drawn = [self._coalitions(one, seed) for one in instances]
-        answers = classifier.predict_masked(instances, [rows for rows, _ in drawn], self.removal)
+        """Fit to the answers to coalitions; see `AnsweredExplainer.fit_answers`."""
         found = []
-        for (rows, weights), answer in zip(drawn, answers, strict=True):
+        for one, answer in zip(instances, answers, strict=True):
+            rows, weights = self._coalitions(one, seed)
             full, empty = answer[0], answer[1]
             phi = solve_shapley(rows[2:], answer[2:], weights, empty, full)
             exact = float(len(rows) == 2 ** rows.shape[1])

@@ -10,7 +10,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from xai_lib.explainers.base import Attribution, Explainer
+from xai_lib.explainers.answered import AnsweredExplainer
+from xai_lib.explainers.base import Attribution
 from xai_lib.explainers.mase_noise import CoordinateNoise, Noise, WordNoise, layout
 from xai_lib.explainers.mase_solvers import (
     ALPHA,
@@ -34,10 +35,11 @@ from xai_lib.text import TextInstance
 
 RESPONSES = ("probability", "logit")
 VARIANTS = ("word", "full")
+PRECISIONS = ("prediction", "float32")
 
 
 @dataclass(frozen=True)
-class Mase(Explainer):
+class Mase(AnsweredExplainer):
     """MASE: saliency of words from Gaussian noise on their embeddings, for all classes at once.
 
     Every input multiplies the embeddings of the words by 1 + sigma r u_i / norm_i with normal
@@ -71,6 +73,11 @@ class Mase(Explainer):
     rescale
         Weight of word i times norm_i / r, which makes it an estimate of gradient times input;
         without effect on ``"full"``, which is one already.
+    precision
+        ``"float32"``: perturbed embeddings are run in float32, also where the classifier predicts
+        in a shorter number format. ``"prediction"``: in the format of its predictions. bfloat16
+        rounds logits to steps of 0.4 %, which hides what small noise changes: with sigma = 0.1
+        most of what is left may be rounding.
     group
         See `xai_lib.text.TextInstance`.
 
@@ -107,6 +114,7 @@ class Mase(Explainer):
     antithetic: bool = True
     variant: str = "word"
     rescale: bool = False
+    precision: str = "float32"
     group: str = "position"
 
     def __post_init__(self) -> None:
@@ -120,6 +128,7 @@ class Mase(Explainer):
             ("estimator", self.estimator, ESTIMATORS),
             ("response", self.response, RESPONSES),
             ("variant", self.variant, VARIANTS),
+            ("precision", self.precision, PRECISIONS),
         ):
             if value not in valid:
                 raise ValueError(f"Unknown {setting} {value!r}. Valid: {', '.join(valid)}.")
@@ -154,27 +163,61 @@ class Mase(Explainer):
             )
         return super().explain(texts, classifier, seed)
 
-    def attribute(
-        self, instances: list[TextInstance], classifier: Classifier, seed: int
-    ) -> list[Attribution]:
-        """Explain instances; see `Explainer.attribute`."""
+    def asked(self) -> list[str | float | bool]:
+        """Return what the perturbations depend on; see `AnsweredExplainer.asked`."""
+        n_draws = (self.n_samples - 1) // len(self.signs)
+        signs = len(self.signs)
+        return [n_draws, signs, self.sigma, self.covariance, self.variant, self.precision]
+
+    def ask(
+        self, instances: Sequence[TextInstance], classifier: Classifier, seed: int
+    ) -> list[np.ndarray]:
+        """Return logits of perturbed embeddings; see `AnsweredExplainer.ask`."""
         box = embedding_access(classifier, self.name)
         embedded = embed_each(box, instances)
         noises = [
             self._noise(one, found, box, seed)
             for one, found in zip(instances, embedded, strict=True)
         ]
-        logits = perturbed_logits(box, embedded, noises, [noise.n_inputs for noise in noises])
+        counts, exact = [noise.n_inputs for noise in noises], self.precision == "float32"
+        logits = perturbed_logits(box, embedded, noises, counts, exact)
         for one, answer in zip(instances, logits, strict=True):
             if not np.isfinite(answer).all():
                 raise ValueError(
                     f"The black box {classifier.name!r} returned a value that is not finite for "
                     f"perturbed embeddings of the text {one.text[:80]!r}."
                 )
-        return [
-            self._fit(one, noise, answer)
-            for one, noise, answer in zip(instances, noises, logits, strict=True)
-        ]
+        return logits
+
+    def fit_answers(
+        self,
+        instances: Sequence[TextInstance],
+        answers: Sequence[np.ndarray],
+        classifier: Classifier,
+        seed: int,
+    ) -> list[Attribution]:
+        """Fit to logits of the same noise, or of a longer list of draws of it.
+
+        See `AnsweredExplainer.fit_answers`.
+
+        Raises
+        ------
+        ValueError
+            If there are fewer answers than `n_samples` asks for.
+        """
+        box = embedding_access(classifier, self.name)
+        found = []
+        for one, logits in zip(instances, answers, strict=True):
+            (embedded,) = embed_each(box, [one])
+            noise = self._noise(one, embedded, box, seed)
+            if len(logits) < noise.n_inputs:
+                raise ValueError(
+                    f"There are {len(logits)} answers for the text {one.text[:80]!r}, fewer than "
+                    f"the {noise.n_inputs} that were to be asked for."
+                )
+            noise.recall(embedded.embeddings[0])
+            found.append(self._fit(one, noise, logits[: noise.n_inputs]))
+        return found
 
     def _noise(
         self, one: TextInstance, embedded: Embedded, box: EmbeddingAccess, seed: int
@@ -229,7 +272,9 @@ class MaseSparse(Mase):
     penalty
         lambda_0, from 0 (the estimate itself) to less than 1; weights below this share of the
         largest become 0.
-    n_samples, sigma, covariance, estimator, response, antithetic, variant, rescale, group
+    n_samples, sigma, covariance, estimator, response, antithetic, variant, rescale
+        See `Mase`.
+    precision, group
         See `Mase`.
 
     References

@@ -75,7 +75,7 @@ class Noise(ABC):
     Attributes
     ----------
     regressors
-        (P, G): what the answers are regressed on; complete once every input was asked for.
+        (P, G): what the answers are regressed on; complete after `recall`.
     covariance
         (G, G) covariance of the regressors that the estimate is told.
     """
@@ -100,6 +100,9 @@ class Noise(ABC):
     @abstractmethod
     def __call__(self, embeddings: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
         """Perturb the (T, d) embeddings of the text: (m, T, d) for m inputs."""
+
+    def recall(self, embeddings: torch.Tensor) -> None:  # noqa: B027
+        """Complete `regressors` for the (T, d) embeddings of the text, if they depend on them."""
 
     @abstractmethod
     def weights(self, model: np.ndarray, rescale: bool) -> np.ndarray:
@@ -210,24 +213,31 @@ class CoordinateNoise(Noise):
         return self._block[1][place]
 
     def __call__(self, embeddings: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
-        """Perturb embeddings and take down the regressors of the draws; see `Noise`."""
+        """Perturb embeddings; see `Noise`."""
         perturbed = embeddings.repeat(len(rows), 1, 1)
-        tokens = np.flatnonzero(self.at.place < len(self.at.seen))
+        tokens = self._tokens()
+        noise = np.zeros((len(rows), len(tokens), len(self.deviation)), dtype=np.float32)
+        for k, (draw, sign) in enumerate(zip(*self._split(rows), strict=True)):
+            if sign != 0:
+                noise[k] = sign * self._white(int(draw), len(tokens)) * self.deviation
+        where = torch.from_numpy(tokens).to(embeddings.device)
+        perturbed[:, where] += torch.from_numpy(noise).to(embeddings)
+        return perturbed
+
+    def recall(self, embeddings: torch.Tensor) -> None:
+        """Draw once more for the regressors; see `Noise`."""
+        tokens = self._tokens()
         own = embeddings[torch.from_numpy(tokens).to(embeddings.device)].double().cpu().numpy()
         inverse = np.divide(
             1.0, self.deviation, out=np.zeros_like(self.deviation), where=self.deviation > 0
         )
-        noise = np.zeros((len(rows), len(tokens), len(self.deviation)), dtype=np.float32)
-        for k, (draw, sign) in enumerate(zip(*self._split(rows), strict=True)):
-            if sign == 0:
-                continue
-            white = self._white(int(draw), len(tokens))
-            noise[k] = sign * white * self.deviation
-            along = (own * white * inverse).sum(axis=1)
-            self.regressors[draw] = np.bincount(self.at.place[tokens], along, len(self.at.seen))
-        where = torch.from_numpy(tokens).to(embeddings.device)
-        perturbed[:, where] += torch.from_numpy(noise).to(embeddings)
-        return perturbed
+        size = len(self.at.seen)
+        for draw in range(self.n_draws):
+            along = (own * self._white(draw, len(tokens)) * inverse).sum(axis=1)
+            self.regressors[draw] = np.bincount(self.at.place[tokens], along, size)
+
+    def _tokens(self) -> np.ndarray:
+        return np.flatnonzero(self.at.place < len(self.at.seen))
 
     def weights(self, model: np.ndarray, rescale: bool) -> np.ndarray:
         """Leave them: they are in units of the whole embedding already."""

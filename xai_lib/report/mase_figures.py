@@ -22,7 +22,7 @@ from xai_lib.report.panels import (
 )
 from xai_lib.report.results import Result
 from xai_lib.report.schema import Row
-from xai_lib.report.style import method_name
+from xai_lib.report.style import METHODS, method_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -170,4 +170,31 @@ def sigma_curves(result: Result) -> Figure:
         line[0].set_ylabel(papers.paper(result.paper).setting_name(setting), fontsize="small")
         for ax in line:
             ax.yaxis.set_tick_params(labelleft=True)
+    return fig
+
+
+def limit_curves(result: Result) -> Figure:
+    """Draw how MASE leaves gradient times input as the noise grows.
+
+    Parameters
+    ----------
+    result
+        Rows ``setting, sigma, measure, mean, low, high, n``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for each measure, a curve for each setting.
+    """
+    measures, settings = distinct(result.rows, "measure"), distinct(result.rows, "setting")
+    fig, axes = panels(len(measures), share=False, legend=True)
+    for ax, measure in zip(axes, measures, strict=True):
+        # Settings are no methods; they borrow looks that can be told apart.
+        for setting, look in zip(settings, METHODS, strict=False):
+            name = papers.paper(result.paper).setting_name(setting)
+            curve(ax, result, {"setting": setting, "measure": measure}, "sigma", look, name)
+        log_ticks(ax, distinct(result.rows, "sigma"))
+        ax.set_title(measure[:1].upper() + measure[1:])
+        ax.set_xlabel("σ")
+    legend_below(fig, axes)
     return fig

@@ -7,7 +7,6 @@ from xai_lib.experiments.pflex.curves import break_even_rows, teacher_size_rows
 from xai_lib.experiments.pflex.distance import distance_rows, distance_values
 from xai_lib.experiments.pflex.heads import VARIANTS, fit_variants, teacher_rows, variant_rows
 from xai_lib.experiments.pflex.pictures import (
-    black_box_rows,
     head_sizes,
     heat_map_rows,
     typical_texts,
@@ -24,7 +23,7 @@ from xai_lib.experiments.pflex.sample import Part, Sample, gather
 from xai_lib.experiments.pflex.stress import stress_rows, stress_values
 from xai_lib.experiments.pflex.timing import time_per_text
 from xai_lib.experiments.pflex.transfer import transfer_rows
-from xai_lib.experiments.rows import with_holm
+from xai_lib.experiments.rows import black_box_rows, with_holm
 
 RECORDED = (
     "black-boxes",

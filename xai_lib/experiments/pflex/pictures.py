@@ -1,4 +1,4 @@
-"""Figures 1, 2, 4 and 5: single sentences, and the sizes of the heads; the black boxes."""
+"""Figures 1, 2, 4 and 5: single sentences, and the sizes of the heads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from xai_lib.experiments.rows import Row
-from xai_lib.experiments.study import Setting
 from xai_lib.explainers.pflex_head import HEADS, Head
 from xai_lib.explanation import Explanation
-from xai_lib.metrics import wilson_interval
 
 if TYPE_CHECKING:
     from xai_lib.experiments.pflex.sample import Sample
@@ -106,24 +104,3 @@ def heat_map_rows(key: str, shown: Iterable[Sequence[Explanation]]) -> list[Row]
             zip(one.words, one.weights[one.predicted], strict=True)
         )
     ]
-
-
-def black_box_rows(settings: Iterable[Setting]) -> list[Row]:
-    """List the held-out accuracy of the black boxes with Wilson's 95 % interval."""
-    rows: list[Row] = []
-    for setting in settings:
-        card = setting.classifier.card
-        n = int(card["n_test"])
-        low, high = wilson_interval(round(card["accuracy"] * n), n)
-        rows.append(
-            {
-                "setting": setting.key,
-                "data": setting.profile["dataset"],
-                "model": card["name"],
-                "mean": float(card["accuracy"]),
-                "low": low,
-                "high": high,
-                "n": n,
-            }
-        )
-    return rows
