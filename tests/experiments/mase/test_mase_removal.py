@@ -88,7 +88,13 @@ def test_delta_rows_against_texts_written_out(
     places = [("drop", "gold", k) for k in (*range(1, 11), "1-10")]
     places += [("drop", "predicted", "1-10"), ("mask", "gold", "1-10")]
     places += [("mask", "predicted", "1-10")]
-    expected = [(*place, *pair) for place in places for pair in compared]
+    # Ranked by size only on average, so that Holm's correction is not for what nobody asks.
+    expected = [
+        (*place, *pair)
+        for place in places
+        for pair in compared
+        if place[2] == "1-10" or pair[0] == "mase"
+    ]
     columns = ("removal", "labels", "k", "first", "second")
     assert [tuple(pair[c] for c in columns) for pair in pairs] == expected
     pair = next(p for p in pairs if p["k"] == 2 and p["second"] == "lime")

@@ -99,14 +99,14 @@ def delta_rows(sample: Sample, explained: Mapping[str, Run]) -> tuple[list[Row],
     rows, comparisons : list of dict
         For each removal, labels, method and k, paired by text. ``k`` is ``"1-10"``, the mean over
         1 to 10 words of each text; for deleted words and gold labels also each number alone.
-        ``"mase"`` is compared with all others, ``"mase (absolute)"`` with all but ``"mase"``, as
-        that pair is there already.
+        ``"mase"`` is compared with all others; ``"mase (absolute)"``, at ``"1-10"`` only, with all
+        but ``"mase"``, as that pair is there already.
     """
     key, seed = sample.setting.key, sample.seed
     ranked = rankings(explained)
     others = [method for method in ranked if method not in ("mase", ABSOLUTE)]
-    pairs = [("mase", other) for other in (ABSOLUTE, *others)]
-    pairs += [(ABSOLUTE, other) for other in others]
+    single = [("mase", other) for other in (ABSOLUTE, *others)]
+    pooled = [*single, *((ABSOLUTE, other) for other in others)]
     rows: list[Row] = []
     comparisons: list[Row] = []
     for removal in REMOVALS:
@@ -122,5 +122,6 @@ def delta_rows(sample: Sample, explained: Mapping[str, Run]) -> tuple[list[Row],
                     estimate_row({**place, "method": method, "k": label}, values, seed)
                     for method, values in found.items()
                 ]
+                pairs = pooled if label == POOLED else single
                 comparisons += compare_rows({**place, "k": label}, found, pairs, seed)
     return rows, comparisons
