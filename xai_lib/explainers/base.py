@@ -65,6 +65,12 @@ class Explainer(ABC):
     ) -> list[Attribution]:
         """Explain instances that have at least one feature each, all in one call."""
 
+    def check(self, classifier: Classifier) -> None:  # noqa: B027 - most methods need nothing
+        """Raise a ValueError if the method needs more of the classifier than it offers.
+
+        It is asked before anything else, also where no text has a word.
+        """
+
     def settings(self) -> dict[str, Any]:
         """Return the settings as plain data."""
         return asdict(self)
@@ -97,6 +103,7 @@ class Explainer(ABC):
         if isinstance(texts, str):
             raise ValueError("explain takes a list of texts; xai_lib.explain takes one text.")
         check_classifier(classifier)
+        self.check(classifier)
         start = time.perf_counter()
         group = getattr(self, "group", "position")
         instances = classifier.instances(texts, group)

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from xai_lib.explainers.base import Attribution, Explainer
-from xai_lib.explanation import Explanation
 from xai_lib.models.base import Classifier
 from xai_lib.models.whitebox import Embedded, WhiteBox, white_box
 from xai_lib.text import TextInstance
@@ -119,18 +118,9 @@ class GradientExplainer(Explainer):
         """Inputs sent forward for one class of one text."""
         return 1
 
-    def explain(
-        self, texts: Sequence[str], classifier: Classifier, seed: int = 0
-    ) -> list[Explanation]:
-        """Explain texts; see `Explainer.explain`.
-
-        Raises
-        ------
-        ValueError
-            If the classifier is no white box, also where no text has a word.
-        """
+    def check(self, classifier: Classifier) -> None:
+        """Raise a ValueError if the classifier is no white box."""
         white_box(classifier, self.name)
-        return super().explain(texts, classifier, seed)
 
     def attribute(
         self, instances: list[TextInstance], classifier: Classifier, seed: int

@@ -25,7 +25,6 @@ from xai_lib.explainers.mase_solvers import (
     soft_threshold,
     sparse,
 )
-from xai_lib.explanation import Explanation
 from xai_lib.masks import check_budget
 from xai_lib.models.base import Classifier
 from xai_lib.models.perturbed import embed_each, perturbed_logits
@@ -143,16 +142,10 @@ class Mase(AnsweredExplainer):
         """Signs with which a draw is used."""
         return (1, -1) if self.antithetic and self.n_samples > 2 else (1,)
 
-    def explain(
-        self, texts: Sequence[str], classifier: Classifier, seed: int = 0
-    ) -> list[Explanation]:
-        """Explain texts; see `Explainer.explain`.
+    def check(self, classifier: Classifier) -> None:
+        """Raise a ValueError if the classifier does not answer for embeddings.
 
-        Raises
-        ------
-        ValueError
-            If the classifier does not answer for embeddings, also where no text has a word; for
-            ``variant="full"`` also if it does not show those of its vocabulary.
+        For ``variant="full"`` also if it does not show those of its vocabulary.
         """
         embedding_access(classifier, self.name)
         if self.variant == "full" and not isinstance(classifier, Vocabulary):
@@ -161,7 +154,6 @@ class Mase(AnsweredExplainer):
                 f"vocabulary, which the classifier {classifier.name!r} does not offer. Valid "
                 "for it is variant 'word'."
             )
-        return super().explain(texts, classifier, seed)
 
     def asked(self) -> list[str | float | bool]:
         """Return what the perturbations depend on; see `AnsweredExplainer.asked`."""

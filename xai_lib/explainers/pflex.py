@@ -262,19 +262,10 @@ class PFLex(AmortisedExplainer):
                 progress(epoch, self.epochs, history[-1])
         return history
 
-    def explain(
-        self, texts: Sequence[str], classifier: Classifier, seed: int = 0
-    ) -> list[Explanation]:
-        """Explain texts; see `Explainer.explain`.
-
-        Raises
-        ------
-        ValueError
-            If the classifier shows no hidden states, or no head was fitted for it.
-        """
+    def check(self, classifier: Classifier) -> None:
+        """Raise a ValueError if it shows no hidden states, or no head was fitted for it."""
         hidden_states(classifier, self.name)
         self.fitted(classifier)
-        return super().explain(texts, classifier, seed)
 
     def attribute(
         self, instances: list[TextInstance], classifier: Classifier, seed: int

@@ -221,3 +221,15 @@ class Classifier(ABC):
 def _rendered(one: TextInstance, masks: np.ndarray, row: int) -> str:
     """Write the text of one mask, for an error message."""
     return one.render(masks[row])
+
+
+def refusal(classifier: Classifier, method: str, needed: str) -> ValueError:
+    """Make the error of a method that needs more than answers; it lists those that do not."""
+    from xai_lib.explainers import explainer_class, methods
+
+    others = [name for name in methods() if not explainer_class(name).white_box]
+    return ValueError(
+        f"The method {method!r} needs {needed}, which the classifier {classifier.name!r} "
+        f"({type(classifier).__name__}) does not offer. Methods that need only its answers are: "
+        f"{', '.join(others)}."
+    )

@@ -9,7 +9,7 @@ from typing import Protocol, cast
 import numpy as np
 import torch
 
-from xai_lib.models.base import Classifier
+from xai_lib.models.base import Classifier, refusal
 from xai_lib.text import TextInstance
 
 
@@ -103,14 +103,7 @@ def hidden_states(classifier: Classifier, method: str) -> HiddenStates:
     if hasattr(classifier, "word_states"):
         assert isinstance(classifier, Classifier)
         return cast("HiddenStates", classifier)
-    from xai_lib.explainers import explainer_class, methods
-
-    others = [name for name in methods() if not explainer_class(name).white_box]
-    raise ValueError(
-        f"The method {method!r} reads hidden states, which the classifier {classifier.name!r} "
-        f"({type(classifier).__name__}) does not show. Methods that need only its answers are: "
-        f"{', '.join(others)}."
-    )
+    raise refusal(classifier, method, "hidden states")
 
 
 def layer_indices(layers: Sequence[int], n_layers: int) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
-from xai_lib.models.base import Classifier
+from xai_lib.models.base import Classifier, refusal
 from xai_lib.text import TextInstance
 
 
@@ -131,7 +131,7 @@ def white_box(classifier: Classifier, method: str) -> WhiteBox:
     """
     if isinstance(classifier, WhiteBox):
         return classifier
-    raise _refusal(classifier, method, "gradients")
+    raise refusal(classifier, method, "gradients")
 
 
 def embedding_access(classifier: Classifier, method: str) -> EmbeddingAccess:
@@ -155,15 +155,4 @@ def embedding_access(classifier: Classifier, method: str) -> EmbeddingAccess:
     """
     if isinstance(classifier, EmbeddingAccess):
         return classifier
-    raise _refusal(classifier, method, "the embedding layer")
-
-
-def _refusal(classifier: Classifier, method: str, needed: str) -> ValueError:
-    from xai_lib.explainers import explainer_class, methods
-
-    others = [name for name in methods() if not explainer_class(name).white_box]
-    return ValueError(
-        f"The method {method!r} needs {needed}, which the classifier {classifier.name!r} "
-        f"({type(classifier).__name__}) does not offer. Methods that need only its answers are: "
-        f"{', '.join(others)}."
-    )
+    raise refusal(classifier, method, "the embedding layer")
