@@ -91,10 +91,10 @@ def advantage(
             rows = select(result.comparisons, where)
             at = [settings.index(row["setting"]) + 0.3 * (i - 0.5) for row in rows]
             middle = np.array([row["difference"] for row in rows])
-            ends = np.array([[row["low"], row["high"]] for row in rows], dtype=float).T
+            span = np.array([[row["low"], row["high"]] for row in rows], dtype=float).T
             style = base_style(second)
             ax.errorbar(
-                middle, at, xerr=np.abs(ends - middle), fmt=style.marker, color=style.colour,
+                middle, at, xerr=np.abs(span - middle), fmt=style.marker, color=style.colour,
                 markersize=5, elinewidth=1.3, label=f"against {style.name}",
             )  # fmt: skip
         ax.axvline(0, color="#1a1a1a", linewidth=0.9)
@@ -103,6 +103,9 @@ def advantage(
         ax.set_xlabel("difference in Delta Accuracy")
         ax.grid(axis="y", visible=False)
     axes[0].invert_yaxis()
+    ends = [ax.get_xlim() for ax in axes]
+    for ax in axes:
+        ax.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
     legend_below(fig, axes)
     return fig
 

@@ -153,13 +153,9 @@ def caption(result: Result) -> str:
     elif not item.printed:
         parts.append("The paper prints no numbers for it")
     parts.append(f"Profile <i>{escape(result.profile)}</i>")
-    for entry in result.data:
-        split = f" ({escape(str(entry['split']))})" if entry.get("split") else ""
-        text = f"{escape(entry['name'])}{split}, {entry['rows']} rows, {escape(entry['source'])}"
-        parts.append("Data: " + text + _stand_in(entry))
-    for entry in result.black_box:
-        text = f"{escape(entry['name'])}, held-out accuracy {accuracy(entry)}"
-        parts.append("Black box: " + text + _stand_in(entry))
+    # A data set with two black boxes is there twice.
+    parts += dict.fromkeys(f"Data: {_data(entry)}" for entry in result.data)
+    parts += dict.fromkeys(f"Black box: {_black_box(entry)}" for entry in result.black_box)
     source = result.provenance
     parts.append(f"{escape(str(source['device']))}, commit {escape(str(source['commit'])[:10])}")
     return ". ".join(parts) + "."
@@ -179,6 +175,17 @@ _KINDS = {"added": "Added by this book", "reconstructed": "Reconstruction"}
 def not_printed(item: papers.Item) -> str:
     """Say why the paper's number is missing."""
     return papers.paper(item.paper).unavailable or NOT_PRINTED
+
+
+def _data(entry: Row) -> str:
+    split = f" ({escape(str(entry['split']))})" if entry.get("split") else ""
+    text = f"{escape(entry['name'])}{split}, {entry['rows']} rows, {escape(entry['source'])}"
+    return text + _stand_in(entry)
+
+
+def _black_box(entry: Row) -> str:
+    text = f"{escape(entry['name'])}, held-out accuracy {accuracy(entry)}"
+    return text + _stand_in(entry)
 
 
 def _stand_in(entry: Row) -> str:
