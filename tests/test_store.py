@@ -144,7 +144,7 @@ def test_methods_share_what_they_ask_alike(
     assert files("mase", n_samples=21, covariance="smooth") == 3
     assert files("mase", n_samples=11, antithetic=False) == 4
     assert files("mase", n_samples=21, variant="full", estimator="leg") == 5
-    assert files("mase", n_samples=21, precision="float32") == 6
+    assert files("mase", n_samples=21, precision="prediction") == 6
     assert files("mase", n_samples=21, seed=1) == 7
     assert files("kernel_shap", n_samples=21) == 8
     assert files("kernel_shap", n_samples=21, removal="mask") == 9
