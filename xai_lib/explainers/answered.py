@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,10 +78,10 @@ class AnsweredExplainer(Explainer):
         list of Explanation
             As `explain` would give with the same seed. `seconds` is the time of the fit alone.
         """
-        explained = []
-        for one, answer in zip(instances, answers, strict=True):
-            start = time.perf_counter()
-            (part,) = self.fit_answers([one], [answer], classifier, seed)
-            seconds = time.perf_counter() - start
-            explained.append(self.as_explanation(one, part, classifier, seed, seconds))
-        return explained
+        pairs = list(zip(instances, answers, strict=True))
+
+        def fit(i: int) -> Attribution:
+            one, answer = pairs[i]
+            return self.fit_answers([one], [answer], classifier, seed)[0]
+
+        return self.explain_each(instances, fit, classifier, seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -121,6 +121,36 @@ class Explainer(ABC):
             self.as_explanation(one, part, classifier, seed, seconds)
             for one, part in zip(instances, attributions, strict=True)
         ]
+
+    def explain_each(
+        self,
+        instances: Sequence[TextInstance],
+        fit: Callable[[int], Attribution],
+        classifier: Classifier,
+        seed: int,
+    ) -> list[Explanation]:
+        """Explain instances one by one from what was already answered.
+
+        Parameters
+        ----------
+        instances
+            n instances with at least one feature each.
+        fit
+            Called with the number of an instance; what it takes is the explanation's `seconds`.
+        classifier, seed
+            Recorded with the explanations.
+
+        Returns
+        -------
+        list of Explanation
+        """
+        explained = []
+        for i, one in enumerate(instances):
+            start = time.perf_counter()
+            part = fit(i)
+            seconds = time.perf_counter() - start
+            explained.append(self.as_explanation(one, part, classifier, seed, seconds))
+        return explained
 
     def as_explanation(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,10 +75,10 @@ class SampledExplainer(Explainer):
         list of Explanation
             As `explain` would give with the same seed. `seconds` is the time of the fit alone.
         """
-        explained = []
-        for one, found in zip(instances, near, strict=True):
-            start = time.perf_counter()
-            part = self.fit(one, found.head(self.n_samples), seed)
-            seconds = time.perf_counter() - start
-            explained.append(self.as_explanation(one, part, classifier, seed, seconds))
-        return explained
+        pairs = list(zip(instances, near, strict=True))
+
+        def fit(i: int) -> Attribution:
+            one, found = pairs[i]
+            return self.fit(one, found.head(self.n_samples), seed)
+
+        return self.explain_each(instances, fit, classifier, seed)
