@@ -26,7 +26,16 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def group_names(settings: Settings) -> list[str]:
     """List the groups of rows in the order in which they are measured."""
     lime = [f"lime-{words}" for words in settings.words]
-    return ["selection", *lime, "bfloat16", "mase", "calls-short", "calls-long", "amortised"]
+    return [
+        "selection",
+        *lime,
+        "bfloat16",
+        "mase",
+        "calls-short",
+        "calls-long",
+        "amortised",
+        "image",
+    ]
 
 
 def measure(
@@ -51,7 +60,7 @@ def measure(
     data_dir
         Folder of data sets.
     """
-    from benchmarks import amortised, budget, mase, precision, selection, speed
+    from benchmarks import amortised, budget, image, mase, precision, selection, speed
     from xai_lib.data import load_dataset
     from xai_lib.models.precision import fast_bfloat16, pick_device
     from xai_lib.models.zoo import ZOO, train_named
@@ -80,6 +89,7 @@ def measure(
         "calls-short": lambda: budget.rows(settings, dataset, "short", data_dir),
         "calls-long": lambda: budget.rows(settings, dataset, "long", data_dir),
         "amortised": lambda: amortised.rows(settings, dataset, data_dir),
+        "image": lambda: image.rows(settings, data_dir),
     }
     if "bfloat16" in groups and not fast_bfloat16(pick_device(settings.device)):
         console.print("No bfloat16 units: its rows are left out.")

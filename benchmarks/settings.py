@@ -52,6 +52,8 @@ class Settings:
         Texts and samples of the comparison of bfloat16 with float32.
     amortised_calls, amortised_texts
         Texts explained one by one, and in one call, by the explainer that was fitted before.
+    images, image_samples
+        Pictures explained by LIME on both sides, and masks of each.
     """
 
     model: str
@@ -73,6 +75,8 @@ class Settings:
     precision_samples: int = 1000
     amortised_calls: int = 200
     amortised_texts: int = 2000
+    images: int = 5
+    image_samples: int = 1000
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as plain data, without the folder the model lies in."""
@@ -97,6 +101,8 @@ QUICK: dict[str, Any] = {
     "precision_samples": 50,
     "amortised_calls": 12,
     "amortised_texts": 20,
+    "images": 1,
+    "image_samples": 20,
 }
 
 

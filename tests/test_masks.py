@@ -369,3 +369,35 @@ def test_budget_below_two_is_refused():
     box = length_box()
     with pytest.raises(ValueError, match=r"n_samples must be at least 2"):
         neighbourhoods([box.instance("a")], box, 1)
+
+
+# -- images ---------------------------------------------------------------------------------------
+
+
+def test_bernoulli_keeps_each_feature_with_probability_one_half() -> None:
+    masks = sample_masks(40, 4001, np.random.default_rng(5), "bernoulli")
+    assert masks[0].all()
+    # A mean of 4000 coins has a standard deviation of 0.0079, one of 160,000 of 0.00125.
+    assert np.abs(masks[1:].mean(axis=0) - 0.5).max() < 0.035
+    assert abs(masks[1:].mean() - 0.5) < 0.006
+    longer = sample_masks(40, 5000, np.random.default_rng(5), "bernoulli")
+    assert np.array_equal(longer[:4001], masks)
+
+
+def test_all_masks_of_an_image_are_equally_likely() -> None:
+    masks, counts = all_masks(3, 17, "bernoulli")
+    assert len(masks) == 8
+    # 16 draws over 8 masks, and the full one once on purpose.
+    assert counts.tolist() == [3, 2, 2, 2, 2, 2, 2, 2]
+
+
+def test_the_head_of_enumerated_image_masks_has_the_expected_counts() -> None:
+    masks, counts = all_masks(3, 17, "bernoulli")
+    near = Neighbourhood(masks, counts, np.full((8, 2), 0.5))
+    assert np.allclose(near.head(9).counts, [2, 1, 1, 1, 1, 1, 1, 1])
+
+
+def test_the_two_kernels_of_lime_are_one() -> None:
+    masks = sample_masks(50, 200, np.random.default_rng(0), "bernoulli")
+    # For images the lime package leaves out the factor of 100 and has a width of 0.25.
+    assert np.allclose(lime_kernel(masks), lime_kernel(masks, width=0.25, scale=1.0))

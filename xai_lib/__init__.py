@@ -1,4 +1,4 @@
-"""Explain what a text classifier said, with the methods of five papers and their baselines."""
+"""Explain what a classifier said, with the methods of five papers and their baselines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xai_lib.corpus import explain_corpus
 from xai_lib.explainers import make_explainer, methods
 from xai_lib.explainers.base import Explainer
 from xai_lib.explanation import Explanation
-from xai_lib.models import Classifier, as_classifier, load_classifier
+from xai_lib.models import Classifier, as_classifier, as_image_classifier, load_classifier
 
 if TYPE_CHECKING:
     from xai_lib.explainers.amortised import AmortisedExplainer
@@ -19,6 +19,7 @@ __all__ = [
     "Classifier",
     "Explanation",
     "as_classifier",
+    "as_image_classifier",
     "explain",
     "explain_corpus",
     "load_classifier",
@@ -28,20 +29,20 @@ __all__ = [
 
 
 def explain(
-    text: str,
+    text: Any,
     classifier: Classifier,
     method: str | Explainer = "lipex",
     seed: int = 0,
     **settings: Any,
-) -> Explanation:
-    """Explain one text.
+) -> Any:
+    """Explain one text, or one picture.
 
     Parameters
     ----------
     text
-        Any string.
+        Any string; for an image classifier a file, a Pillow image or an array of pixels.
     classifier
-        The black box, from `load_classifier` or `as_classifier`.
+        The black box, from `load_classifier`, `as_classifier` or `as_image_classifier`.
     method
         A name of `methods`, or an explainer, such as one that was fitted.
     seed
@@ -51,7 +52,7 @@ def explain(
 
     Returns
     -------
-    Explanation
+    Explanation, or ImageExplanation for a picture
         Shows itself as a heat map in a notebook.
 
     Raises
@@ -60,7 +61,7 @@ def explain(
         If the method or a setting is unknown, or the method needs more of the black box (its
         gradients, its hidden states) than it offers, or has to be fitted first.
     """
-    if not isinstance(text, str):
+    if getattr(classifier, "modality", "text") == "text" and not isinstance(text, str):
         raise ValueError(f"A text must be a string, got {type(text).__name__}.")
     if isinstance(method, str):
         return make_explainer(method, **settings).explain([text], classifier, seed)[0]

@@ -18,11 +18,16 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from xai_lib.explanation import Explanation
+    from xai_lib.image_explanation import ImageExplanation
+    from xai_lib.matrix_explanation import MatrixExplanation
     from xai_lib.runner.project import Project
 
 # Commands import what they need: `xai-lib --help` answers at once, without loading torch.
 
 P = ParamSpec("P")
+
+# Of a network with a thousand classes nobody wants all.
+CLASSES_SHOWN = 20
 
 app = typer.Typer(
     help="Explain text classifiers, and rebuild the book that checks how well that works.",
@@ -141,10 +146,13 @@ def book(profile: Profile = "quick") -> None:
 def explain(
     words: Annotated[
         list[str],
-        typer.Argument(metavar="TEXT", help="The text, best in quotes; - reads standard input."),
+        typer.Argument(
+            metavar="TEXT",
+            help="The text, best in quotes, - reads standard input; or the file of a picture.",
+        ),
     ],
     model: Annotated[
-        str, typer.Option(help="Folder of a Hugging Face classifier, hub id, or name in the zoo.")
+        str, typer.Option(help="Name in the zoo, folder of a Hugging Face classifier, or hub id.")
     ],
     method: Annotated[str | None, typer.Option(help="Name of the method; default lipex.")] = None,
     explainer: Annotated[
@@ -165,7 +173,7 @@ def explain(
         Path | None, typer.Option("--json", help="Write the explanation to this file.")
     ] = None,
 ) -> None:
-    """Explain one text of a model."""
+    """Explain one text, or one picture, of a model."""
     settings = _settings(setting or [])
     if n_samples is not None:
         settings["n_samples"] = n_samples
@@ -185,7 +193,7 @@ def explain(
     classifier = xai_lib.load_classifier(model, device=device)
     explanation = xai_lib.explain(text, classifier, method=by, seed=seed, **settings)
     Console().print(_table(explanation, top))
-    unread = explanation.truncated_words
+    unread = getattr(explanation, "truncated_words", 0)
     note = f"; the model did not read the last {unread} words" if unread else ""
     calls = explanation.model_calls
     cost = f"{calls} model call{'s' * (calls != 1)}, {explanation.seconds:.2f} s"
@@ -289,17 +297,18 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
     return settings
 
 
-def _table(explanation: Explanation, top: int) -> Table:
-    """Lay out the strongest words of each class, likeliest class first."""
-    table = Table("class", "probability", "strongest words (+ supports the class)")
+def _table(explanation: MatrixExplanation, top: int) -> Table:
+    """Lay out the strongest features of the likeliest classes."""
+    table = Table("class", "probability", "strongest features (+ supports the class)")
     explained = explanation.explained
-    for index in sorted(
+    likeliest = sorted(
         range(len(explanation.classes)), key=lambda c: (-explanation.probabilities[c], c)
-    ):
+    )
+    for index in likeliest[:CLASSES_SHOWN]:
         words = "not explained by this method"
         if explained[index]:
             pairs = explanation.top(top, of=index)
-            words = "  ".join(f"{word} {weight:+.3f}" for word, weight in pairs) or "no words"
+            words = "  ".join(f"{word} {weight:+.3f}" for word, weight in pairs) or "no features"
         table.add_row(
             escape(explanation.classes[index]),
             f"{explanation.probabilities[index]:.3f}",
@@ -309,7 +318,7 @@ def _table(explanation: Explanation, top: int) -> Table:
     return table
 
 
-def _page(explanation: Explanation) -> str:
+def _page(explanation: Explanation | ImageExplanation) -> str:
     """Make a whole HTML page of the heat map, readable in a light and a dark browser."""
     title = html_text(f"{explanation.method}: {explanation.classes[explanation.predicted]}")
     return (

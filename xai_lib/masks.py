@@ -12,10 +12,10 @@ from scipy.special import gammaln
 from xai_lib.rng import generator
 
 if TYPE_CHECKING:
+    from xai_lib.instance import Instance
     from xai_lib.models.base import Classifier
-    from xai_lib.text import TextInstance
 
-SAMPLERS = ("lime", "paired", "stratified")
+SAMPLERS = ("lime", "paired", "stratified", "bernoulli")
 
 
 def distinct(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +51,8 @@ def sample_masks(
 
     Every row after the first removes s features, s uniform on 1..F (so the empty text has
     probability 1/F), and which ones is uniform: the sampler of the ``lime`` package for text.
-    The first k rows of a long draw are the draw of length k.
+    Its sampler for images is ``"bernoulli"``. The first k rows of a long draw are the draw of
+    length k.
 
     Parameters
     ----------
@@ -64,7 +65,8 @@ def sample_masks(
     sampler
         ``"lime"`` draws rows independently. ``"paired"`` follows each row by its complement.
         ``"stratified"`` lets the number of removed features run through shuffled rounds of
-        1..F, so that every size comes equally often.
+        1..F, so that every size comes equally often. ``"bernoulli"`` keeps each feature with
+        probability 1/2.
 
     Returns
     -------
@@ -78,6 +80,9 @@ def sample_masks(
     """
     check_sampler(sampler)
     n = n_samples - 1
+    if sampler == "bernoulli":
+        kept = rng.integers(0, 2, (n, n_features)).astype(bool)
+        return np.concatenate([np.ones((1, n_features), dtype=bool), kept])
     for_sizes, for_features = rng.spawn(2)
     rows = -(-n // 2) if sampler == "paired" else n
     if sampler == "stratified":
@@ -92,7 +97,9 @@ def sample_masks(
     return np.concatenate([np.ones((1, n_features), dtype=bool), masks])
 
 
-def all_masks(n_features: int, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
+def all_masks(
+    n_features: int, n_samples: int, sampler: str = "lime"
+) -> tuple[np.ndarray, np.ndarray]:
     """List all masks and how often `sample_masks` is expected to draw each.
 
     Parameters
@@ -101,6 +108,8 @@ def all_masks(n_features: int, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
         F.
     n_samples
         Number n of draws whose expectation is wanted.
+    sampler
+        See `sample_masks`.
 
     Returns
     -------
@@ -108,10 +117,15 @@ def all_masks(n_features: int, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
         The full mask first.
     counts : (2^F,) float64 array
         1 for the full mask (drawn once, on purpose), (n - 1) / (F binom(F, s)) for a mask that
-        removes s features.
+        removes s features. With ``"bernoulli"`` all masks are equally likely, so each counts
+        (n - 1) / 2^F, the full one with 1 more.
     """
     numbers = np.arange(2**n_features - 1, -1, -1)
     masks = (numbers[:, None] >> np.arange(n_features)) & 1 == 1
+    if sampler == "bernoulli":
+        counts = np.full(len(masks), (n_samples - 1) / len(masks))
+        counts[0] += 1
+        return masks, counts
     removed = n_features - masks.sum(axis=1)
     log_choose = gammaln(n_features + 1) - gammaln(removed + 1) - gammaln(n_features - removed + 1)
     counts = (n_samples - 1) / (max(n_features, 1) * np.exp(log_choose))
@@ -219,8 +233,10 @@ class Neighbourhood:
                     f"All {len(self.masks)} masks were enumerated, which a budget of {n_samples} "
                     "does not allow; give the smallest budget as enumerate_up_to."
                 )
-            counts = self.counts * (n_samples - 1) / max(self.counts[1:].sum(), 1e-300)
-            counts[0] = 1.0
+            drawn = self.counts.copy()
+            drawn[0] -= 1  # The full mask is there once on purpose.
+            counts = drawn * (n_samples - 1) / max(drawn.sum(), 1e-300)
+            counts[0] += 1
             return Neighbourhood(self.masks, counts, self.probabilities)
         if n_samples > len(self.draws):
             raise ValueError(f"There are {len(self.draws)} draws, fewer than {n_samples}.")
@@ -239,7 +255,7 @@ class Neighbourhood:
 
 
 def neighbourhoods(
-    instances: Sequence[TextInstance],
+    instances: Sequence[Instance],
     classifier: Classifier,
     n_samples: int,
     seed: int = 0,
@@ -249,8 +265,9 @@ def neighbourhoods(
 ) -> list[Neighbourhood]:
     """Perturb instances and ask the black box, all instances in one call.
 
-    The draw depends on the seed, the text, its grouping and the sampler, so that LIME and LIPEx
-    with one seed see the same perturbations, whatever the budget of either.
+    The draw depends on the seed, what the model reads of the instance, how its features were
+    formed and the sampler, so that LIME and LIPEx with one seed see the same perturbations,
+    whatever the budget of either.
 
     Parameters
     ----------
@@ -262,8 +279,11 @@ def neighbourhoods(
         Number of perturbations of each, the text itself included; at least 2.
     seed
         The user's seed.
-    sampler, removal
-        See `sample_masks` and `Classifier.predict_masked`.
+    sampler
+        See `sample_masks`; ``"lime"`` is the sampler of the ``lime`` package for the kind of
+        instance, so ``"bernoulli"`` for images.
+    removal
+        See `Classifier.predict_masked`.
     enumerate_up_to
         Where all 2^F masks are no more than this (default `n_samples`; 0 never), ask for each
         once and weight it by its expected count, in place of drawing. To compare budgets with
@@ -285,14 +305,15 @@ def neighbourhoods(
     counts: list[np.ndarray] = []
     draws: list[np.ndarray | None] = []
     for one in instances:
+        chosen = one.lime_sampler if sampler == "lime" else sampler
         if 2**one.n_features <= small:
-            rows, weights = all_masks(one.n_features, n_samples)
+            rows, weights = all_masks(one.n_features, n_samples, chosen)
             masks.append(rows)
             counts.append(weights)
             draws.append(None)
             continue
-        rng = generator(seed, "perturbations", one.read_text, one.group, sampler)
-        rows, index = distinct(sample_masks(one.n_features, n_samples, rng, sampler))
+        rng = generator(seed, "perturbations", one.content, one.group, chosen)
+        rows, index = distinct(sample_masks(one.n_features, n_samples, rng, chosen))
         masks.append(rows)
         counts.append(np.bincount(index).astype(float))
         draws.append(index)

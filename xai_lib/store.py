@@ -9,15 +9,16 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from xai_lib.data.wheels import cache_folder
 from xai_lib.explainers.answered import AnsweredExplainer
+from xai_lib.explainers.base import Attribution, Explainer
+from xai_lib.instance import Instance
 from xai_lib.masks import Neighbourhood, neighbourhoods
-from xai_lib.models.token_classifier import TokenClassifier
-from xai_lib.text import TextInstance
+from xai_lib.models.base import Classifier
 
 # Instances asked together: enough to fill batches, few enough to lose little when stopped.
 _CHUNK = 8
@@ -27,8 +28,8 @@ T = TypeVar("T")
 
 
 def stored_neighbourhoods(
-    instances: Sequence[TextInstance],
-    classifier: TokenClassifier,
+    instances: Sequence[Instance],
+    classifier: Classifier,
     n_samples: int,
     seed: int = 0,
     sampler: str = "lime",
@@ -54,7 +55,7 @@ def stored_neighbourhoods(
         cost is added to ``classifier.stored_calls``, each file once.
     """
 
-    def ask(missing: list[TextInstance]) -> list[Arrays]:
+    def ask(missing: list[Instance]) -> list[Arrays]:
         fresh = neighbourhoods(
             missing, classifier, n_samples, seed, sampler, removal, enumerate_up_to
         )
@@ -67,8 +68,8 @@ def stored_neighbourhoods(
 
 def stored_answers(
     explainer: AnsweredExplainer,
-    instances: Sequence[TextInstance],
-    classifier: TokenClassifier,
+    instances: Sequence[Instance],
+    classifier: Classifier,
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[np.ndarray]:
@@ -93,7 +94,7 @@ def stored_answers(
         ``mase`` and ``mase_sparse``.
     """
 
-    def ask(missing: list[TextInstance]) -> list[Arrays]:
+    def ask(missing: list[Instance]) -> list[Arrays]:
         answers = explainer.ask(missing, classifier, seed)
         return [{"answers": answer.astype(np.float32)} for answer in answers]
 
@@ -105,11 +106,61 @@ def stored_answers(
     return [answer for answer, _ in _stored(instances, classifier, settings, ask, read, progress)]
 
 
+def stored_explanations(
+    explainer: Explainer,
+    instances: Sequence[Instance],
+    classifier: Classifier,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Any]:
+    """Do what ``explainer.explain`` does, keeping the weights on disk.
+
+    Parameters
+    ----------
+    explainer
+        Any method, with its settings.
+    instances
+        n instances of `classifier`, which takes them in place of inputs.
+    classifier, progress
+        See `stored_neighbourhoods`.
+    seed
+        The user's seed.
+
+    Returns
+    -------
+    list of explanations
+        As ``explainer.explain`` gives them, without intercept, link and diagnostics. `seconds`
+        is what the explanation took when it was made.
+    """
+
+    def ask(missing: list[Instance]) -> list[Arrays]:
+        return [
+            {
+                "weights": one.weights,
+                "probabilities": one.probabilities,
+                "cost": np.array([one.model_calls, one.seconds]),
+            }
+            for one in explainer.explain(missing, classifier, seed)
+        ]
+
+    def read(arrays: Mapping[str, np.ndarray]) -> tuple[tuple[Attribution, float], int]:
+        calls, seconds = arrays["cost"].tolist()
+        part = Attribution(arrays["weights"], arrays["probabilities"], int(calls))
+        return (part, seconds), int(calls)
+
+    settings = ["explanation", explainer.name, seed, json.dumps(explainer.settings())]
+    found = _stored(instances, classifier, settings, ask, read, progress)
+    return [
+        explainer.as_explanation(one, part, classifier, seed, seconds)  # type: ignore[arg-type]
+        for one, ((part, seconds), _) in zip(instances, found, strict=True)
+    ]
+
+
 def _stored(
-    instances: Sequence[TextInstance],
-    classifier: TokenClassifier,
+    instances: Sequence[Instance],
+    classifier: Classifier,
     settings: Sequence[object],
-    ask: Callable[[list[TextInstance]], list[Arrays]],
+    ask: Callable[[list[Instance]], list[Arrays]],
     read: Callable[[Mapping[str, np.ndarray]], tuple[T, int]],
     progress: Callable[[int, int], None] | None,
 ) -> list[tuple[T, int]]:
@@ -134,8 +185,8 @@ def _stored(
     return found
 
 
-def _key(one: TextInstance, classifier: TokenClassifier, settings: Sequence[object]) -> str:
-    facts = [classifier.fingerprint, one.text, one.group, *settings]
+def _key(one: Instance, classifier: Classifier, settings: Sequence[object]) -> str:
+    facts = [classifier.fingerprint, one.source, one.group, *settings]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import regex
+
+from xai_lib.instance import Instance
 
 REMOVALS = ("drop", "mask", "pad")
 GROUPS = ("position", "type")
@@ -45,7 +48,7 @@ def find_words(text: str) -> tuple[Span, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class TextInstance:
+class TextInstance(Instance):
     """A text cut into words, and the features that can be switched off.
 
     Attributes
@@ -73,10 +76,22 @@ class TextInstance:
     truncated_words: int = 0
     _cache: dict[object, object] = field(default_factory=dict, repr=False)
 
+    lime_sampler: ClassVar[str] = "lime"
+
     @property
-    def n_features(self) -> int:
-        """Number F of features."""
-        return len(self.features)
+    def content(self) -> str:
+        """The part of the text that the model reads."""
+        return self.read_text
+
+    @property
+    def source(self) -> str:
+        """The whole text."""
+        return self.text
+
+    def describe(self, mask: np.ndarray | None = None) -> str:
+        """Quote the beginning of the text, with some features removed."""
+        shown = self.text if mask is None else self.render(mask)
+        return f"the text {shown[:80]!r}"
 
     @cached_property
     def words(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from xai_lib.runner.project import BookTree, Project
 from xai_lib.runner.records import RunRecord
 from xai_lib.runner.scan import RESULT_FIELDS, scan
 
-WANTED = [item.id for item in papers.items("lipex") if item.pending is None]
+WANTED = [item.id for item in papers.items("lipex")]
 
 
 def result(item: str) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from xai_lib import papers
 from xai_lib.data import Dataset, load_dataset
-from xai_lib.models.token_whitebox import TokenWhiteBox
+from xai_lib.data.images import load_images
+from xai_lib.models.image_zoo import load_named_image
 from xai_lib.models.zoo import load_named
 from xai_lib.report.provenance import provenance
 from xai_lib.report.results import Result, Rows, data_record, save_result
@@ -39,27 +40,36 @@ class Setting:
     device: str = "auto"
     data_dir: str | Path | None = None
 
+    @property
+    def modality(self) -> str:
+        """``"text"`` or ``"image"``."""
+        return str(self.profile.get("modality", "text"))
+
     @cached_property
     def train(self) -> Dataset:
         """The texts that the black box was trained on, or some of."""
         return self._split("train")
 
     @cached_property
-    def test(self) -> Dataset:
-        """The held-out texts: the test split, or the splits that the profile lists."""
+    def test(self) -> Any:
+        """The held-out texts or pictures: the test split, or the splits that the profile lists."""
         first, *others = (self._split(name) for name in self.profile.get("held_out", ["test"]))
         for other in others:
             first = first.joined(other)
         return first
 
-    def _split(self, name: str) -> Dataset:
+    def _split(self, name: str) -> Any:
+        if self.modality == "image":
+            return load_images(self.profile["dataset"], name, data_dir=self.data_dir)
         whole = load_dataset(self.profile["dataset"], name, data_dir=self.data_dir)
         max_words = self.profile.get("max_words")
         return whole if max_words is None else whole.first_words(max_words)
 
     @cached_property
-    def classifier(self) -> TokenWhiteBox:
-        """The black box, trained on first use."""
+    def classifier(self) -> Any:
+        """The black box, trained on first use: a `TokenWhiteBox`, or for images a network."""
+        if self.modality == "image":
+            return load_named_image(self.profile["black_box"], self.device, data_dir=self.data_dir)
         return load_named(self.profile["black_box"], self.device, data_dir=self.data_dir)
 
     def data_record(self) -> dict[str, Any]:
@@ -114,6 +124,10 @@ class Study:
             key: Setting(key, {**shared, **own}, self.device, self.data_dir)
             for key, own in self.numbers["settings"].items()
         }
+
+    def of(self, modality: str) -> list[str]:
+        """Return the keys of the settings of one modality."""
+        return [key for key, one in self.settings.items() if one.modality == modality]
 
     def record(
         self,

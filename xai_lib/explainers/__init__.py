@@ -25,6 +25,14 @@ _METHODS = {
     "mase": ("mase", "Mase"),
     "mase_sparse": ("mase", "MaseSparse"),
     "pflex": ("pflex", "PFLex"),
+    "xrai": ("xrai", "Xrai"),
+    "guided_ig": ("pixel_paths", "GuidedIG"),
+    "blur_ig": ("pixel_paths", "BlurIG"),
+    "vanilla_gradient": ("pixel_gradients", "VanillaGradient"),
+    "pixel_smoothgrad": ("pixel_gradients", "PixelSmoothGrad"),
+    "pixel_integrated_gradients": ("pixel_gradients", "PixelIntegratedGradients"),
+    "grad_cam": ("pixel_gradients", "GradCam"),
+    "segment_size": ("segment_size", "SegmentSize"),
     "random": ("random", "Random"),
 }
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from xai_lib.explainers.base import Attribution, Explainer
-from xai_lib.explanation import Explanation
 from xai_lib.models.base import Classifier
-from xai_lib.text import TextInstance
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,7 @@ class AnsweredExplainer(Explainer):
         """Return the settings on which the questions depend, besides text, group and seed."""
 
     @abstractmethod
-    def ask(
-        self, instances: Sequence[TextInstance], classifier: Classifier, seed: int
-    ) -> list[np.ndarray]:
+    def ask(self, instances: Sequence[Any], classifier: Classifier, seed: int) -> list[np.ndarray]:
         """Perturb instances of at least one feature each; for each (n, C) answers, all in one call.
 
         Row 0 is the answer to the whole text.
@@ -38,7 +35,7 @@ class AnsweredExplainer(Explainer):
     @abstractmethod
     def fit_answers(
         self,
-        instances: Sequence[TextInstance],
+        instances: Sequence[Any],
         answers: Sequence[np.ndarray],
         classifier: Classifier,
         seed: int,
@@ -46,7 +43,7 @@ class AnsweredExplainer(Explainer):
         """Explain instances from what `ask` returned with the same seed, without asking again."""
 
     def attribute(
-        self, instances: list[TextInstance], classifier: Classifier, seed: int
+        self, instances: list[Any], classifier: Classifier, seed: int
     ) -> list[Attribution]:
         """Explain instances; see `Explainer.attribute`."""
         answers = self.ask(instances, classifier, seed)
@@ -54,11 +51,11 @@ class AnsweredExplainer(Explainer):
 
     def explain_answers(
         self,
-        instances: Sequence[TextInstance],
+        instances: Sequence[Any],
         answers: Sequence[np.ndarray],
         classifier: Classifier,
         seed: int = 0,
-    ) -> list[Explanation]:
+    ) -> list[Any]:
         """Explain instances from answers that are already there.
 
         Parameters

@@ -6,13 +6,19 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from xai_lib.explanation import Explanation
+from xai_lib.image import IMAGE_REMOVALS, ImageInstance
 from xai_lib.models.base import Classifier, check_classifier
-from xai_lib.text import GROUPS, TextInstance, check_removal
+from xai_lib.text import GROUPS, REMOVALS, TextInstance
+
+if TYPE_CHECKING:
+    from xai_lib.image_explanation import ImageExplanation
+
+_ALL_REMOVALS = {*REMOVALS, *IMAGE_REMOVALS}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +52,8 @@ class Explainer(ABC):
     """A method with its settings; a subclass is a frozen dataclass of them."""
 
     name: ClassVar[str]
+    # What it can explain.
+    modalities: ClassVar[tuple[str, ...]] = ("text",)
     # Whether the method needs the inside of the black box, see `xai_lib.models.whitebox`.
     white_box: ClassVar[bool] = False
     # Texts whose perturbations are in memory at the same time: enough to fill batches.
@@ -54,14 +62,17 @@ class Explainer(ABC):
     def __post_init__(self) -> None:
         """Check the settings that several methods share."""
         removal, group = getattr(self, "removal", None), getattr(self, "group", None)
-        if removal is not None:
-            check_removal(removal)
+        if removal is not None and removal not in _ALL_REMOVALS:
+            raise ValueError(
+                f"Unknown removal {removal!r}. Valid removals are: {', '.join(REMOVALS)} for "
+                f"texts, {', '.join(IMAGE_REMOVALS)} for images."
+            )
         if group is not None and group not in GROUPS:
             raise ValueError(f"Unknown group {group!r}. Valid groups are: {', '.join(GROUPS)}.")
 
     @abstractmethod
     def attribute(
-        self, instances: list[TextInstance], classifier: Classifier, seed: int
+        self, instances: list[Any], classifier: Classifier, seed: int
     ) -> list[Attribution]:
         """Explain instances that have at least one feature each, all in one call."""
 
@@ -75,15 +86,14 @@ class Explainer(ABC):
         """Return the settings as plain data."""
         return asdict(self)
 
-    def explain(
-        self, texts: Sequence[str], classifier: Classifier, seed: int = 0
-    ) -> list[Explanation]:
-        """Explain texts; what comes out for a text does not depend on the others.
+    def explain(self, texts: Sequence[Any], classifier: Classifier, seed: int = 0) -> list[Any]:
+        """Explain texts, or images; what comes out for one does not depend on the others.
 
         Parameters
         ----------
         texts
-            n strings.
+            n strings, or for an image classifier n pictures as `xai_lib.image.read_image` takes
+            them.
         classifier
             The black box.
         seed
@@ -91,18 +101,24 @@ class Explainer(ABC):
 
         Returns
         -------
-        list of Explanation
+        list of Explanation, or of ImageExplanation
             In the order of the texts. A text without words has an explanation with no features.
             `seconds` is the time of the whole call divided by n.
 
         Raises
         ------
         ValueError
-            If `texts` is one string, or the method needs more of the black box than it offers.
+            If `texts` is one string, or the method explains no such inputs, or needs more of the
+            black box than it offers.
         """
         if isinstance(texts, str):
             raise ValueError("explain takes a list of texts; xai_lib.explain takes one text.")
         check_classifier(classifier)
+        if classifier.modality not in self.modalities:
+            raise ValueError(
+                f"The method {self.name!r} explains {self.modalities[0]}s, and the "
+                f"classifier {classifier.name!r} reads {classifier.modality}s."
+            )
         self.check(classifier)
         start = time.perf_counter()
         group = getattr(self, "group", "position")
@@ -124,11 +140,11 @@ class Explainer(ABC):
 
     def explain_each(
         self,
-        instances: Sequence[TextInstance],
+        instances: Sequence[Any],
         fit: Callable[[int], Attribution],
         classifier: Classifier,
         seed: int,
-    ) -> list[Explanation]:
+    ) -> list[Any]:
         """Explain instances one by one from what was already answered.
 
         Parameters
@@ -154,12 +170,12 @@ class Explainer(ABC):
 
     def as_explanation(
         self,
-        one: TextInstance,
+        one: TextInstance | ImageInstance,
         part: Attribution,
         classifier: Classifier,
         seed: int = 0,
         seconds: float = 0.0,
-    ) -> Explanation:
+    ) -> Explanation | ImageExplanation:
         """Turn what was found out about an instance into an `Explanation`.
 
         Parameters
@@ -177,23 +193,32 @@ class Explainer(ABC):
         -------
         Explanation
         """
+        found: dict[str, Any] = {
+            "classes": classifier.classes,
+            "probabilities": part.probabilities,
+            "predicted": int(np.argmax(part.probabilities)),
+            "weights": part.weights,
+            "method": self.name,
+            "seed": seed,
+            "model_calls": part.model_calls,
+            "seconds": seconds,
+            "intercept": part.intercept,
+            "link": part.link,
+            "settings": self.settings(),
+            "diagnostics": part.diagnostics or {},
+        }
+        if isinstance(one, ImageInstance):
+            from xai_lib.image_explanation import ImageExplanation
+
+            return ImageExplanation(
+                image=one.pixels, segments=one.segments, segmenter=one.segmenter, **found
+            )
         return Explanation(
             text=one.text,
             words=one.features,
             spans=one.feature_spans,
-            classes=classifier.classes,
-            probabilities=part.probabilities,
-            predicted=int(np.argmax(part.probabilities)),
-            weights=part.weights,
-            method=self.name,
-            seed=seed,
-            model_calls=part.model_calls,
-            seconds=seconds,
             truncated_words=one.truncated_words,
-            intercept=part.intercept,
-            link=part.link,
-            settings=self.settings(),
-            diagnostics=part.diagnostics or {},
+            **found,
         )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import comb
 
 from xai_lib.explainers.answered import AnsweredExplainer
 from xai_lib.explainers.base import Attribution
+from xai_lib.instance import Instance
 from xai_lib.masks import all_masks, check_budget, distinct
 from xai_lib.models.base import Classifier
 from xai_lib.rng import generator
-from xai_lib.text import TextInstance
 
 
 def shapley_kernel(masks: np.ndarray) -> np.ndarray:
@@ -134,6 +134,7 @@ class KernelShap(AnsweredExplainer):
     """
 
     name: ClassVar[str] = "kernel_shap"
+    modalities: ClassVar[tuple[str, ...]] = ("text", "image")
     n_samples: int = 2000
     group: str = "position"
     removal: str = "drop"
@@ -147,16 +148,14 @@ class KernelShap(AnsweredExplainer):
         """Return what the coalitions depend on; see `AnsweredExplainer.asked`."""
         return [self.n_samples, self.removal]
 
-    def ask(
-        self, instances: Sequence[TextInstance], classifier: Classifier, seed: int
-    ) -> list[np.ndarray]:
+    def ask(self, instances: Sequence[Any], classifier: Classifier, seed: int) -> list[np.ndarray]:
         """Return the answers to coalitions; see `AnsweredExplainer.ask`."""
         masks = [self._coalitions(one, seed)[0] for one in instances]
         return classifier.predict_masked(instances, masks, self.removal)
 
     def fit_answers(
         self,
-        instances: Sequence[TextInstance],
+        instances: Sequence[Any],
         answers: Sequence[np.ndarray],
         classifier: Classifier,
         seed: int,
@@ -171,14 +170,14 @@ class KernelShap(AnsweredExplainer):
             found.append(Attribution(phi, full, len(rows), empty, "identity", {"exact": exact}))
         return found
 
-    def _coalitions(self, one: TextInstance, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def _coalitions(self, one: Instance, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Return distinct masks, full and empty first, and the weights of the others."""
         n_features = one.n_features
         ends = np.array([[True], [False]]).repeat(n_features, axis=1)
         if 2**n_features <= self.n_samples:
             inner = all_masks(n_features, self.n_samples)[0][1:-1]
             return np.concatenate([ends, inner]), shapley_kernel(inner)
-        rng = generator(seed, one.read_text, self.name, self.group, self.n_samples)
+        rng = generator(seed, one.content, self.name, self.group, self.n_samples)
         drawn = sample_coalitions(n_features, (self.n_samples - 2) // 2, rng)
         rows, index = distinct(drawn)
         return np.concatenate([ends, rows]), np.bincount(index, minlength=len(rows)).astype(float)

@@ -10,9 +10,9 @@ import numpy as np
 
 from xai_lib.explainers.base import Attribution
 from xai_lib.explainers.sampled import SampledExplainer
+from xai_lib.instance import Instance
 from xai_lib.masks import Neighbourhood, proximity
 from xai_lib.surrogates import check_selection, moments, ridge, select
-from xai_lib.text import TextInstance
 
 
 def fit_lime(
@@ -121,6 +121,6 @@ class Lime(SampledExplainer):
         if self.n_features is not None and self.n_features < 1:
             raise ValueError(f"n_features must be at least 1 or None, got {self.n_features}.")
 
-    def fit(self, one: TextInstance, near: Neighbourhood, seed: int = 0) -> Attribution:
+    def fit(self, one: Instance, near: Neighbourhood, seed: int = 0) -> Attribution:
         """Fit the surrogate; see `SampledExplainer.fit`."""
         return fit_lime(near, self.n_features, self.selection)

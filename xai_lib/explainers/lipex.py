@@ -16,6 +16,7 @@ from xai_lib.explainers.lipex_solvers import (
     minimise_lbfgs,
 )
 from xai_lib.explainers.sampled import SampledExplainer
+from xai_lib.instance import Instance
 from xai_lib.masks import (
     PROXIMITIES,
     Neighbourhood,
@@ -25,7 +26,6 @@ from xai_lib.masks import (
 )
 from xai_lib.rng import generator
 from xai_lib.surrogates import forward_selection, moments
-from xai_lib.text import TextInstance
 
 SELECTIONS = ("per_class", "as_printed", "none")
 
@@ -228,9 +228,9 @@ class Lipex(SampledExplainer):
         if self.penalty < 0:
             raise ValueError(f"penalty must not be negative, got {self.penalty}.")
 
-    def fit(self, one: TextInstance, near: Neighbourhood, seed: int = 0) -> Attribution:
+    def fit(self, one: Instance, near: Neighbourhood, seed: int = 0) -> Attribution:
         """Fit the surrogate; see `SampledExplainer.fit`."""
-        rng = generator(seed, one.read_text, self.name, self.solver)
+        rng = generator(seed, one.content, self.name, self.solver)
         return fit_lipex(
             near,
             self.n_features,

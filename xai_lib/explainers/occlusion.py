@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from xai_lib.explainers.base import Attribution, Explainer
 from xai_lib.models.base import Classifier
-from xai_lib.text import TextInstance
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,12 @@ class Occlusion(Explainer):
     """
 
     name: ClassVar[str] = "occlusion"
+    modalities: ClassVar[tuple[str, ...]] = ("text", "image")
     group: str = "position"
     removal: str = "drop"
 
     def attribute(
-        self, instances: list[TextInstance], classifier: Classifier, seed: int
+        self, instances: list[Any], classifier: Classifier, seed: int
     ) -> list[Attribution]:
         """Explain instances; see `Explainer.attribute`."""
         masks = [

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from xai_lib.explainers.base import Attribution, Explainer
 from xai_lib.models.base import Classifier
 from xai_lib.rng import generator
-from xai_lib.text import TextInstance
 
 
 @dataclass(frozen=True)
@@ -24,17 +23,18 @@ class Random(Explainer):
     """
 
     name: ClassVar[str] = "random"
+    modalities: ClassVar[tuple[str, ...]] = ("text", "image")
     group: str = "position"
 
     def attribute(
-        self, instances: list[TextInstance], classifier: Classifier, seed: int
+        self, instances: list[Any], classifier: Classifier, seed: int
     ) -> list[Attribution]:
         """Explain instances; see `Explainer.attribute`."""
         whole = [np.ones((1, one.n_features), dtype=bool) for one in instances]
         answers = classifier.predict_masked(instances, whole)
         found = []
         for one, answer in zip(instances, answers, strict=True):
-            rng = generator(seed, one.read_text, self.name, self.group)
+            rng = generator(seed, one.content, self.name, self.group)
             weights = rng.standard_normal((len(classifier.classes), one.n_features))
             found.append(Attribution(weights, answer[0], 1))
         return found

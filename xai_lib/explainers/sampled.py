@@ -5,12 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from xai_lib.explainers.base import Attribution, Explainer
-from xai_lib.explanation import Explanation
 from xai_lib.masks import Neighbourhood, check_budget, check_sampler, neighbourhoods
 from xai_lib.models.base import Classifier
-from xai_lib.text import TextInstance
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ class SampledExplainer(Explainer):
         See `xai_lib.text.TextInstance`, `Classifier.predict_masked`, `xai_lib.masks`.
     """
 
+    modalities: ClassVar[tuple[str, ...]] = ("text", "image")
     n_samples: int = 1000
     group: str = "position"
     removal: str = "drop"
@@ -38,11 +38,11 @@ class SampledExplainer(Explainer):
         check_sampler(self.sampler)
 
     @abstractmethod
-    def fit(self, one: TextInstance, near: Neighbourhood, seed: int = 0) -> Attribution:
+    def fit(self, one: Any, near: Neighbourhood, seed: int = 0) -> Attribution:
         """Fit the surrogate on perturbations of an instance that were already answered."""
 
     def attribute(
-        self, instances: list[TextInstance], classifier: Classifier, seed: int
+        self, instances: list[Any], classifier: Classifier, seed: int
     ) -> list[Attribution]:
         """Explain instances; see `Explainer.attribute`."""
         near = neighbourhoods(
@@ -52,11 +52,11 @@ class SampledExplainer(Explainer):
 
     def explain_neighbourhoods(
         self,
-        instances: Sequence[TextInstance],
+        instances: Sequence[Any],
         near: Sequence[Neighbourhood],
         classifier: Classifier,
         seed: int = 0,
-    ) -> list[Explanation]:
+    ) -> list[Any]:
         """Explain instances from perturbations that were already answered.
 
         Parameters

@@ -7,8 +7,16 @@ from pathlib import Path
 
 from xai_lib.models.base import Classifier
 from xai_lib.models.function import FunctionClassifier, as_classifier
+from xai_lib.models.image import ImageClassifier, as_image_classifier
 
-__all__ = ["Classifier", "FunctionClassifier", "as_classifier", "load_classifier"]
+__all__ = [
+    "Classifier",
+    "FunctionClassifier",
+    "ImageClassifier",
+    "as_classifier",
+    "as_image_classifier",
+    "load_classifier",
+]
 
 
 def load_classifier(
@@ -18,12 +26,13 @@ def load_classifier(
     max_length: int | None = None,
     data_dir: str | Path | None = None,
 ) -> Classifier:
-    """Load a black box by name, from a folder, or from the hub.
+    """Load a black box of texts, or of pictures, by name, from a folder, or from the hub.
 
     Parameters
     ----------
     name_or_path
-        A name of the zoo (trained on first use, then cached), a local folder (Hugging Face's, or
+        A name of the zoo (trained or fetched on first use, then cached; those of networks for
+        pictures are in `xai_lib.models.image_zoo.IMAGE_ZOO`), a local folder (Hugging Face's, or
         of a `xai_lib.models.scratch.ScratchClassifier`), or a hub id.
     device
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"``.
@@ -46,21 +55,25 @@ def load_classifier(
         If nothing of that name can be loaded; lists the names of the zoo.
     """
     from xai_lib.models.huggingface import load_huggingface
+    from xai_lib.models.image_zoo import IMAGE_ZOO, load_named_image
     from xai_lib.models.scratch import is_scratch_folder, load_scratch
     from xai_lib.models.zoo import ZOO, load_named
 
     name = str(name_or_path)
     if name in ZOO:
         return load_named(name, device, precision, max_length, data_dir)
+    if name in IMAGE_ZOO:
+        return load_named_image(name, device, precision, data_dir)
     if is_scratch_folder(name_or_path):
         return load_scratch(name_or_path, None, device, precision, max_length)
-    near = get_close_matches(name, ZOO, n=1, cutoff=0.8)
+    near = get_close_matches(name, [*ZOO, *IMAGE_ZOO], n=1, cutoff=0.8)
     if near and not Path(name).exists():  # Before the hub is asked, which takes its time.
         raise ValueError(
             f"There is no black box {name!r}; did you mean {near[0]!r}? Names of the zoo are: "
-            f"{', '.join(ZOO)}."
+            f"{', '.join([*ZOO, *IMAGE_ZOO])}."
         )
     try:
         return load_huggingface(name_or_path, None, device, precision, max_length)
     except ValueError as error:
-        raise ValueError(f"{error}\nNames of the zoo are: {', '.join(ZOO)}.") from error
+        known = ", ".join([*ZOO, *IMAGE_ZOO])
+        raise ValueError(f"{error}\nNames of the zoo are: {known}.") from error

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
+from xai_lib.instance import Instance
 from xai_lib.masks import distinct
-from xai_lib.text import TextInstance, check_removal, make_instance
+from xai_lib.text import REMOVALS, make_instance
 
 
 def check_classifier(classifier: object) -> None:
@@ -24,14 +25,19 @@ def check_classifier(classifier: object) -> None:
 
 
 class Classifier(ABC):
-    """A text classifier that answers for texts with words removed.
+    """A classifier that answers for texts with words removed.
 
     Explainers talk to this class only; they never tokenise, batch or move tensors. A subclass
     implements `_probabilities_of_texts` and `_probabilities_of_masks`; this class checks what
-    goes in and what comes out, sends equal masks once, and counts.
+    goes in and what comes out, sends equal masks once, and counts. For images there is
+    `xai_lib.models.image.ImageClassifier`, which changes only what an input is.
 
     Attributes
     ----------
+    modality
+        ``"text"`` or ``"image"``.
+    removals
+        The ways in which it can remove a feature.
     name
         What the black box is called in results.
     classes
@@ -45,6 +51,8 @@ class Classifier(ABC):
         Where and in which number format it runs.
     """
 
+    modality: ClassVar[str] = "text"
+    removals: ClassVar[tuple[str, ...]] = REMOVALS
     name: str
     device: str = "cpu"
     precision: str = "float64"
@@ -66,17 +74,25 @@ class Classifier(ABC):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}: {', '.join(self.classes)}>"
 
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that an answer depends on: stored answers are filed under it."""
+        raise ValueError(
+            f"Answers of the black box {self.name!r} ({type(self).__name__}) cannot be stored: "
+            "nothing tells whether it is still the same."
+        )
+
     @abstractmethod
     def _probabilities_of_texts(self, texts: list[str]) -> np.ndarray:
         """Return (n, C) probabilities of n texts and add n to `calls`."""
 
     @abstractmethod
     def _probabilities_of_masks(
-        self, instances: list[TextInstance], masks: list[np.ndarray], removal: str
+        self, instances: list[Any], masks: list[np.ndarray], removal: str
     ) -> list[np.ndarray]:
         """Return one (n_i, C) array for each instance and count its distinct inputs."""
 
-    def instance(self, text: str, group: str = "position") -> TextInstance:
+    def instance(self, text: Any, group: str = "position") -> Any:
         """Cut a text into the words that the black box reads, and their features.
 
         Parameters
@@ -92,11 +108,11 @@ class Classifier(ABC):
         """
         return make_instance(text, group)
 
-    def instances(self, texts: Sequence[str], group: str = "position") -> list[TextInstance]:
+    def instances(self, texts: Sequence[Any], group: str = "position") -> list[Any]:
         """Cut several texts into words; the same as `instance` of each."""
         return [self.instance(text, group) for text in texts]
 
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+    def predict_proba(self, texts: Sequence[Any]) -> np.ndarray:
         """Return the class probabilities of texts.
 
         Parameters
@@ -123,21 +139,22 @@ class Classifier(ABC):
                 raise ValueError(f"A text must be a string, got {type(text).__name__}.")
         if not texts:
             return np.empty((0, len(self.classes)))
-        return self._checked(self._probabilities_of_texts(texts), len(texts), lambda i: texts[i])
+        answers = self._probabilities_of_texts(texts)
+        return self._checked(answers, len(texts), lambda i: f"the text {texts[i][:80]!r}")
 
     @overload
     def predict_masked(
-        self, instance: TextInstance, masks: np.ndarray, removal: str = ...
+        self, instance: Instance, masks: np.ndarray, removal: str = ...
     ) -> np.ndarray: ...
 
     @overload
     def predict_masked(
-        self, instance: Sequence[TextInstance], masks: Sequence[np.ndarray], removal: str = ...
+        self, instance: Sequence[Any], masks: Sequence[np.ndarray], removal: str = ...
     ) -> list[np.ndarray]: ...
 
     def predict_masked(
         self,
-        instance: TextInstance | Sequence[TextInstance],
+        instance: Instance | Sequence[Any],
         masks: np.ndarray | Sequence[np.ndarray],
         removal: str = "drop",
     ) -> np.ndarray | list[np.ndarray]:
@@ -151,7 +168,8 @@ class Classifier(ABC):
             (n, F) booleans, true keeps the feature; or one such array for each instance.
         removal
             How a word is removed: ``"drop"`` deletes it, ``"mask"`` and ``"pad"`` put the black
-            box's mask or padding token in its place.
+            box's mask or padding token in its place. For images see
+            `xai_lib.image.IMAGE_REMOVALS`.
 
         Returns
         -------
@@ -164,9 +182,12 @@ class Classifier(ABC):
         ValueError
             If shapes do not fit, or for what `predict_proba` raises.
         """
-        if isinstance(instance, TextInstance):
+        if isinstance(instance, Instance):
             return self.predict_masked([instance], [np.asarray(masks)], removal)[0]
-        check_removal(removal)
+        if removal not in self.removals:
+            raise ValueError(
+                f"Unknown removal {removal!r}. Valid removals are: {', '.join(self.removals)}."
+            )
         instances = list(instance)
         if len(instances) != len(masks):
             raise ValueError(f"Got {len(instances)} instances but {len(masks)} arrays of masks.")
@@ -175,21 +196,21 @@ class Classifier(ABC):
             mask = np.asarray(given, dtype=bool)
             if mask.ndim != 2 or mask.shape[1] != one.n_features:
                 raise ValueError(
-                    f"Masks must have shape (n, {one.n_features}) for the text "
-                    f"{one.text[:60]!r}, got {mask.shape}."
+                    f"Masks must have shape (n, {one.n_features}) for {one.describe()}, "
+                    f"got {mask.shape}."
                 )
             rows, index = distinct(mask)
             unique.append(rows)
             inverse.append(index)
         answers = self._probabilities_of_masks(instances, unique, removal)
         checked = [
-            self._checked(answer, len(rows), partial(_rendered, one, rows))
+            self._checked(answer, len(rows), partial(_described, one, rows))
             for one, rows, answer in zip(instances, unique, answers, strict=True)
         ]
         return [answer[index] for answer, index in zip(checked, inverse, strict=True)]
 
-    def _checked(self, probabilities: object, n: int, text_of: Callable[[int], str]) -> np.ndarray:
-        """Return (n, C) float64 probabilities, or raise a ValueError that names the text."""
+    def _checked(self, probabilities: object, n: int, named: Callable[[int], str]) -> np.ndarray:
+        """Return (n, C) float64 probabilities, or raise a ValueError that names the input."""
         try:
             array = np.asarray(probabilities, dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -211,23 +232,26 @@ class Classifier(ABC):
                 "a value that is not finite" if not finite[row] else "a row that is no distribution"
             )
             raise ValueError(
-                f"The black box {self.name!r} returned {what} for the text "
-                f"{text_of(row)[:80]!r}: {array[row]}. Rows must be finite, not negative "
-                "and sum to 1."
+                f"The black box {self.name!r} returned {what} for {named(row)}: {array[row]}. "
+                "Rows must be finite, not negative and sum to 1."
             )
         return array
 
 
-def _rendered(one: TextInstance, masks: np.ndarray, row: int) -> str:
-    """Write the text of one mask, for an error message."""
-    return one.render(masks[row])
+def _described(one: Instance, masks: np.ndarray, row: int) -> str:
+    """Name the input of one mask, for an error message."""
+    return one.describe(masks[row])
 
 
 def refusal(classifier: Classifier, method: str, needed: str) -> ValueError:
     """Make the error of a method that needs more than answers; it lists those that do not."""
     from xai_lib.explainers import explainer_class, methods
 
-    others = [name for name in methods() if not explainer_class(name).white_box]
+    others = [
+        name
+        for name in methods()
+        if not (kind := explainer_class(name)).white_box and classifier.modality in kind.modalities
+    ]
     return ValueError(
         f"The method {method!r} needs {needed}, which the classifier {classifier.name!r} "
         f"({type(classifier).__name__}) does not offer. Methods that need only its answers are: "

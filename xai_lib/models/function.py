@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -35,7 +36,8 @@ class FunctionClassifier(Classifier):
         parts = []
         for start in range(0, len(texts), self.batch_size):
             batch = texts[start : start + self.batch_size]
-            parts.append(self._checked(self.function(list(batch)), len(batch), batch.__getitem__))
+            answer = self.function(list(batch))
+            parts.append(self._checked(answer, len(batch), partial(_quoted, batch)))
             self.calls += len(batch)
         return np.concatenate(parts)
 
@@ -51,6 +53,10 @@ class FunctionClassifier(Classifier):
             return [np.empty((0, len(self.classes))) for _ in instances]
         ends = np.cumsum([len(rows) for rows in masks])[:-1]
         return np.split(self._probabilities_of_texts(texts), ends)
+
+
+def _quoted(texts: list[str], row: int) -> str:
+    return f"the text {texts[row][:80]!r}"
 
 
 def as_classifier(

@@ -72,8 +72,6 @@ class Item:
         What the numbers are, with the unit.
     hide
         Values of key columns that are recorded but not shown in the table.
-    pending
-        Why nothing of it can be tested yet, or None.
     """
 
     paper: str
@@ -89,7 +87,6 @@ class Item:
     digits: int
     quantity: str
     hide: Mapping[str, tuple[Any, ...]]
-    pending: str | None
 
 
 @dataclass(frozen=True)
@@ -114,8 +111,6 @@ class Claim:
         Name of the rule in :mod:`xai_lib.report.rules` and its parameters.
     modality
         ``"text"`` or ``"image"``.
-    pending
-        Why it cannot be tested yet, or None.
     """
 
     paper: str
@@ -128,7 +123,6 @@ class Claim:
     rule: str
     parameters: Mapping[str, Any]
     modality: str
-    pending: str | None
 
 
 @dataclass(frozen=True)
@@ -289,7 +283,6 @@ def claims(name: str) -> tuple[Claim, ...]:
         If there is no such paper.
     """
     content = _content(name)
-    pending = content.get("pending", {})
     result = []
     for raw in content["claims"]:
         data = copy.deepcopy(raw)
@@ -307,7 +300,6 @@ def claims(name: str) -> tuple[Claim, ...]:
                 rule=rule.pop("name"),
                 parameters=rule,
                 modality=modality,
-                pending=pending.get(modality),
             )
         )
         if data:
@@ -327,7 +319,6 @@ def _content(name: str) -> dict[str, Any]:
 @cache
 def _items(name: str) -> dict[str, Item]:
     content = _content(name)
-    pending = content.get("pending", {})
     return {
         key: Item(
             paper=name,
@@ -343,7 +334,6 @@ def _items(name: str) -> dict[str, Item]:
             digits=raw.get("digits", 2),
             quantity=raw.get("quantity", ""),
             hide={column: tuple(values) for column, values in raw.get("hide", {}).items()},
-            pending=pending.get(raw["modality"]),
         )
         for key, raw in content["items"].items()
     }

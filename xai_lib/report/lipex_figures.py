@@ -11,7 +11,7 @@ import numpy as np
 from xai_lib import papers
 from xai_lib.report.cells import select
 from xai_lib.report.figures import histogram
-from xai_lib.report.panels import curve, distinct, log_ticks, name_panel, panels
+from xai_lib.report.panels import curve, distinct, grid, log_ticks, name_panel, panels
 from xai_lib.report.results import Result
 from xai_lib.report.style import angle_name, method_style
 
@@ -61,7 +61,7 @@ def tv_histograms(distances: Mapping[str, np.ndarray], bound: float = 0.1) -> Fi
     matplotlib.figure.Figure
         One panel per setting.
     """
-    fig, axes = panels(len(distances))
+    fig, axes = grid(len(distances), legend=False)
     for ax, (setting, values) in zip(axes, distances.items(), strict=True):
         histogram(ax, values, TV_BINS, method_style("lipex"))
         share = float(np.mean(np.asarray(values) <= bound))
@@ -69,9 +69,11 @@ def tv_histograms(distances: Mapping[str, np.ndarray], bound: float = 0.1) -> Fi
         ax.text(bound + 0.02, 0.97, f"{share:.0%} at most {bound:g}", va="top",
                 transform=ax.get_xaxis_transform())  # fmt: skip
         ax.set_title(papers.paper("lipex").setting_name(setting))
-        ax.set_xlabel("total variation, 0 to 1")
         ax.set_xlim(0, 1)
-    axes[0].set_ylabel("share of texts")
+    for ax in axes[-2:]:
+        ax.set_xlabel("total variation, 0 to 1")
+    for ax in axes[::2]:
+        ax.set_ylabel("share of inputs")
     return fig
 
 
@@ -82,22 +84,26 @@ def distortion_panels(result: Result) -> Figure:
     ----------
     result
         Rows ``setting, sigma, series, mean, low, high, n``; series ``accuracy``, ``model_tv``
-        and ``lipex_tv``. One setting.
+        and ``lipex_tv``.
 
     Returns
     -------
     matplotlib.figure.Figure
+        Two panels for each setting.
     """
-    fig, (left, right) = panels(2, share=False)
-    curve(left, result, {"series": "accuracy"}, "sigma", "model")
-    left.set_ylabel("accuracy of the model")
-    curve(right, result, {"series": "model_tv"}, "sigma", "model")
-    curve(right, result, {"series": "lipex_tv"}, "sigma", "lipex", "LIPEx")
-    right.set_ylabel("mean total variation to the original")
-    right.legend()
-    for ax in (left, right):
-        ax.set_xlabel("σ of the noise on the last layer")
-        ax.set_ylim(0, 1)
+    settings = distinct(result.rows, "setting")
+    fig, axes = grid(2 * len(settings), legend=False, share=False)
+    for setting, left, right in zip(settings, axes[::2], axes[1::2], strict=True):
+        where = {"setting": setting}
+        curve(left, result, {**where, "series": "accuracy"}, "sigma", "model")
+        left.set_ylabel("accuracy of the model")
+        curve(right, result, {**where, "series": "model_tv"}, "sigma", "model")
+        curve(right, result, {**where, "series": "lipex_tv"}, "sigma", "lipex", "LIPEx")
+        right.set_ylabel("mean total variation\nto the original")
+        right.legend()
+        for ax in (left, right):
+            name_panel(ax, result, setting, "σ of the noise on the last layer")
+            ax.set_ylim(0, 1)
     return fig
 
 
@@ -116,7 +122,7 @@ def angle_curves(result: Result) -> Figure:
         One panel per setting.
     """
     settings = distinct(result.rows, "setting")
-    fig, axes = panels(len(settings))
+    fig, axes = grid(len(settings), legend=False, share=False)
     labels = {"lipex": "LIPEx with LIPEx", "lime": "LIME with LIME"}
     for ax, setting in zip(axes, settings, strict=True):
         for series in ("lipex", "lime", "lipex_vs_lime"):
@@ -126,7 +132,8 @@ def angle_curves(result: Result) -> Figure:
         ax.set_xticks([angle(d) for d in deltas], [angle_name(d) for d in deltas])
         ax.set_ylim(0, 1.03)
         name_panel(ax, result, setting, "largest angle to the input (radians)")
-    axes[0].set_ylabel("mean Jaccard index of the top features")
+    for ax in axes[::2]:
+        ax.set_ylabel("mean Jaccard index\nof the top features")
     axes[-1].legend(loc="best")
     return fig
 

@@ -138,8 +138,10 @@ def panels(n: int, share: bool = True, legend: bool = False) -> tuple[Figure, li
     return fig, list(axes[0])
 
 
-def grid(n: int, columns: int = 2, legend: bool = True) -> tuple[Figure, list[Axes]]:
-    """Make n panels in rows, with common axes.
+def grid(
+    n: int, columns: int = 2, legend: bool = True, share: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """Make n panels in rows.
 
     Parameters
     ----------
@@ -149,6 +151,8 @@ def grid(n: int, columns: int = 2, legend: bool = True) -> tuple[Figure, list[Ax
         Panels in a row.
     legend
         Leave room for `legend_below`.
+    share
+        Whether all panels have both axes in common.
 
     Returns
     -------
@@ -159,8 +163,10 @@ def grid(n: int, columns: int = 2, legend: bool = True) -> tuple[Figure, list[Ax
 
     columns = min(columns, n)
     rows = -(-n // columns)
-    size = (min(4.3 * columns, 8.6), 2.5 * rows + 0.9 * legend)
-    fig, axes = plt.subplots(rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False)
+    size = (min(4.3 * columns, 8.6), (2.5 if share else 3.1) * rows + 0.9 * legend)
+    fig, axes = plt.subplots(
+        rows, columns, figsize=size, sharex=share, sharey=share, squeeze=False
+    )
     for ax in axes.flat[n:]:
         ax.set_visible(False)
     return fig, list(axes.flat[:n])

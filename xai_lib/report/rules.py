@@ -66,6 +66,6 @@ def decide(results: Results, claim: papers.Claim) -> Outcome:
     try:
         return RULES[claim.rule](results, claim)
     except NotTestableError as reason:
-        text = claim.pending or str(reason)
+        text = str(reason)
         sentence = text[:1].upper() + text[1:].rstrip(".") + "."
         return Outcome(NOT_TESTABLE, None, None, None, None, sentence)

@@ -58,6 +58,21 @@ METHODS: dict[str, MethodStyle] = {
     "random": MethodStyle("Random", "#808080", "+", ":"),
 }
 
+# Methods for pictures alone; they meet LIPEx, LIME and the two gradient methods above.
+_PIXEL_METHODS: dict[str, MethodStyle] = {
+    "xrai": MethodStyle("XRAI", "#A01400", "*"),
+    "guided_ig": MethodStyle("Guided IG", "#28A0B4", "v", ":"),
+    "blur_ig": MethodStyle("Blur IG", "#7878F0", "<", ":"),
+    "vanilla_gradient": MethodStyle("Vanilla gradient", "#503C50", "D", ":"),
+    "grad_cam": MethodStyle("Grad-CAM", "#788C64", "P", "-."),
+    "segment_size": MethodStyle("Segment size", "#14003C", "x", "--"),
+}
+# The same methods on pixels and on words look the same.
+IMAGE_METHODS: dict[str, MethodStyle] = _PIXEL_METHODS | {
+    "pixel_smoothgrad": METHODS["smoothgrad"],
+    "pixel_integrated_gradients": METHODS["integrated_gradients"],
+}
+
 # Series that are drawn beside methods.
 SERIES: dict[str, MethodStyle] = {
     "model": MethodStyle("Model", "#1A1A1A", "s", "--"),
@@ -68,12 +83,8 @@ SERIES: dict[str, MethodStyle] = {
     "mase (absolute)": MethodStyle("MASE, by size", "#0E4A59", "h", "--"),
 }
 
-# Methods of the papers that the library does not have, and series that are no method.
+# Series that are no method.
 _OTHER_NAMES = {
-    "xrai": "XRAI",
-    "guided_ig": "Guided IG",
-    "blur_ig": "Blur IG",
-    "vanilla_gradient": "Vanilla gradient",
     "accuracy": "Accuracy",
     "overlap": "LIPEx's features among LIME's",
     "lipex_tv": "LIPEx, total variation",
@@ -98,7 +109,7 @@ def method_style(method: str) -> MethodStyle:
     ValueError
         If the method has none; the message lists those that have.
     """
-    styles = METHODS | SERIES
+    styles = METHODS | IMAGE_METHODS | SERIES
     if method not in styles:
         raise ValueError(f"no style for method {method!r}; methods: {', '.join(styles)}")
     return styles[method]
@@ -120,7 +131,7 @@ def method_name(method: str) -> str:
     if method in SERIES:
         return SERIES[method].name
     base, blank, rest = method.partition(" ")
-    if base in METHODS | SERIES:
+    if base in METHODS | IMAGE_METHODS | SERIES:
         name = method_style(base).name
     else:
         name = _OTHER_NAMES.get(base, base.replace("_", " "))

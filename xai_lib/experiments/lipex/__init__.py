@@ -1,7 +1,15 @@
-"""The experiments of LIPEx on text: what each figure and table measures, as rows."""
+"""The experiments of LIPEx: what each figure and table measures, as rows."""
 
 from xai_lib.experiments.lipex.angles import angle_rows, expected_within
 from xai_lib.experiments.lipex.distortion import distortion_rows
+from xai_lib.experiments.lipex.images import (
+    POOL,
+    SALIENCY,
+    image_variant_rows,
+    picture_rows,
+    saliency,
+    segment_size_rows,
+)
 from xai_lib.experiments.lipex.matrix import (
     SIGNED,
     VARIANTS,
@@ -18,14 +26,16 @@ from xai_lib.experiments.lipex.removal import (
     removal_rates,
     removal_table,
 )
-from xai_lib.experiments.lipex.sample import RECORDED, Sample, gather, gather_deep
+from xai_lib.experiments.lipex.sample import RECORDED, Sample, gather, gather_deep, group_of
 from xai_lib.experiments.lipex.timing import timing_rows
 from xai_lib.experiments.rows import estimate_row, with_holm
 
 __all__ = [
     "KS",
+    "POOL",
     "POOLED",
     "RECORDED",
+    "SALIENCY",
     "SIGNED",
     "VARIANTS",
     "Sample",
@@ -38,10 +48,15 @@ __all__ = [
     "expected_within",
     "gather",
     "gather_deep",
+    "group_of",
+    "image_variant_rows",
     "matching_rows",
     "matrix_rows",
+    "picture_rows",
     "removal_rates",
     "removal_table",
+    "saliency",
+    "segment_size_rows",
     "timing_rows",
     "variant_rows",
     "with_holm",

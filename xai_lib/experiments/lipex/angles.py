@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import binom
 
 from xai_lib.experiments.lipex.sample import Sample
 from xai_lib.experiments.rows import Row, interval
@@ -59,8 +60,9 @@ def angle_rows(
     inside_rows: list[Row] = []
     for j, delta in enumerate(deltas):
         place = {"setting": sample.setting.key, "delta": delta}
+        of = {"modality": sample.setting.modality, **place}
         seen = np.isfinite(values["lipex"][:, j])
-        inside_rows.append({"modality": "text", **place, **interval(counts[:, j], sample.seed)})
+        inside_rows.append({**of, **interval(counts[:, j], sample.seed)})
         if not seen.any():
             nothing = {"mean": None, "low": None, "high": None, "n": 0}
             rows += [{**place, "series": name, **nothing} for name in names]
@@ -86,11 +88,16 @@ def _two_rankings(near: Neighbourhood, columns: np.ndarray) -> tuple[np.ndarray,
     return ranked[0], ranked[1]
 
 
-def expected_within(n_features: int, n_samples: int, delta: float) -> float:
+def expected_within(n_features: int, n_samples: int, delta: float, modality: str = "text") -> float:
     """Count the perturbations that LIME's sampler is expected to draw within an angle.
 
-    1 + (n - 1) #{s : sqrt((F - s) / F) >= cos delta} / F, the text itself being the first.
+    For a text 1 + (n - 1) #{s : sqrt((F - s) / F) >= cos delta} / F, the text itself being the
+    first. For an image each segment stays with probability 1/2, so that the share of #{s} has
+    the weights of a binomial distribution.
     """
-    kept = np.arange(n_features) / n_features
+    kept = np.arange(n_features + 1) / n_features
     inside = np.arccos(np.sqrt(kept)) <= delta + 1e-12
-    return 1 + (n_samples - 1) * float(inside.sum()) / n_features
+    if modality == "image":
+        chance = binom.pmf(np.arange(n_features + 1), n_features, 0.5)
+        return 1 + (n_samples - 1) * float(chance[inside].sum())
+    return 1 + (n_samples - 1) * float(inside[:-1].sum()) / n_features

@@ -12,14 +12,13 @@ from xai_lib.experiments.lipex.removal import KS, removal_rates
 from xai_lib.experiments.lipex.sample import Sample
 from xai_lib.experiments.rows import Row, interval
 from xai_lib.explainers.lipex import Lipex
-from xai_lib.explanation import Explanation
 from xai_lib.metrics import reprediction_match, top_k_jaccard, tv_at_input
 
 
-def matrix_rows(explanations: Sequence[Explanation], classes: int = 6, k: int = 5) -> list[Row]:
+def matrix_rows(explanations: Sequence[Any], classes: int = 6, k: int = 5) -> list[Row]:
     """List the k strongest words of the most probable classes of some texts, with weights."""
     return [
-        {"text": number, "class": one.classes[c], "feature": one.words[f],
+        {"text": number, "class": one.classes[c], "feature": one.features[f],
          "weight": one.weights[c, f]}
         for number, one in enumerate(explanations, start=1)
         for c in np.argsort(-one.probabilities, kind="stable")[:classes]
@@ -37,7 +36,7 @@ def distance_rows(values: np.ndarray, key: str, method: str, seed: int) -> list[
     ]
 
 
-def class_overlap(explanations: Sequence[Explanation], k: int = 5) -> np.ndarray:
+def class_overlap(explanations: Sequence[Any], k: int = 5) -> np.ndarray:
     """Jaccard index of the top k features of the two most probable classes, (n,)."""
     values = []
     for one in explanations:

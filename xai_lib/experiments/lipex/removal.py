@@ -1,4 +1,4 @@
-"""Tables 1, 3 and 4, and equal budgets: what happens when the top words are removed."""
+"""Tables 1 to 4, and equal budgets: what happens when the top features are removed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from xai_lib.experiments.lipex.sample import Sample
 from xai_lib.experiments.rows import Row, interval
 from xai_lib.explainers import make_explainer
-from xai_lib.explanation import Explanation
 from xai_lib.metrics import compare_pairs, remove_top, reprediction_match, sd_over_rounds
 
 KS = (1, 2, 3, 4, 5)
@@ -28,7 +27,7 @@ GRADIENTS: dict[str, dict[str, Any]] = {
 
 
 def removal_rates(
-    sample: Sample, explanations: Mapping[str, Sequence[Explanation]], by: str = "abs"
+    sample: Sample, explanations: Mapping[str, Sequence[Any]], by: str = "abs"
 ) -> dict[str, np.ndarray]:
     """Remove each method's top K words and see whether the predicted class changes.
 
@@ -49,16 +48,19 @@ def removal_rates(
     rankings = {
         method: [one.ranking(by=by) for one in some[:n]] for method, some in explanations.items()
     }
-    removed = remove_top(sample.instances[:n], rankings, sample.setting.classifier, KS)
+    removed = remove_top(
+        sample.instances[:n], rankings, sample.setting.classifier, KS, sample.removal
+    )
     return {method: found.changed for method, found in removed.items()}
 
 
 def removal_table(
     sample: Sample,
-    explanations: Mapping[str, Sequence[Explanation]],
+    explanations: Mapping[str, Sequence[Any]],
     reference: str,
     n_samples: int | Mapping[str, int] | None = None,
     pooled: bool = False,
+    pool: Sequence[int] = KS,
 ) -> tuple[list[Row], list[Row]]:
     """Share of predictions that change when the top K words go, and paired comparisons.
 
@@ -71,14 +73,17 @@ def removal_table(
     n_samples
         Number of perturbations, written into the rows: one for all, or one for each method.
     pooled
-        Add a row for the mean over all K of each text.
+        Add a row for the mean over several K of each text.
+    pool
+        Which K that mean is over; also that of the comparisons.
 
     Returns
     -------
     rows, comparisons : list of dict
         A row for each method and K with 95 % interval, n and the spread over rounds; a
-        comparison for each K and for the mean over all K of each text.
+        comparison for each K and for the mean over several K of each text.
     """
+    several, columns_of_pool = f"{pool[0]}-{pool[-1]}", [KS.index(k) for k in pool]
     changed = removal_rates(sample, explanations)
     key, seed = sample.setting.key, sample.seed
     rows: list[Row] = []
@@ -88,17 +93,17 @@ def removal_table(
         place |= {} if size is None else {"n_samples": size}
         columns: dict[int | str, np.ndarray] = dict(zip(KS, values.T, strict=True))
         if pooled:
-            columns |= {POOLED: values.mean(axis=1)}
+            columns |= {several: values[:, columns_of_pool].mean(axis=1)}
         for k, column in columns.items():
             spread = sd_over_rounds(column, sample.rounds[: len(column)])[1]
             rows.append({**place, "k": k, **interval(column, seed), "sd": spread})
     pairs: list[Row] = []
     shared: Row = {"setting": key}
     shared |= {"n_samples": n_samples} if isinstance(n_samples, int) else {}
-    sizes: tuple[int | str, ...] = (*KS, POOLED)
+    sizes: tuple[int | str, ...] = (*KS, several)
     for k in sizes:
         column_of = {
-            method: values.mean(axis=1) if isinstance(k, str) else values[:, KS.index(k)]
+            method: values[:, columns_of_pool if isinstance(k, str) else [KS.index(k)]].mean(axis=1)
             for method, values in changed.items()
         }
         frame = compare_pairs(column_of, reference, seed=seed)
@@ -106,7 +111,7 @@ def removal_table(
     return rows, pairs
 
 
-def baselines(sample: Sample, n: int) -> dict[str, list[Explanation]]:
+def baselines(sample: Sample, n: int) -> dict[str, list[Any]]:
     """Explain the first n texts by the gradient methods, occlusion and at random."""
     texts = [one.text for one in sample.instances[:n]]
     return {
@@ -117,11 +122,11 @@ def baselines(sample: Sample, n: int) -> dict[str, list[Explanation]]:
     }
 
 
-def matching_rows(sample: Sample, explanations: Sequence[Explanation]) -> list[Row]:
+def matching_rows(sample: Sample, explanations: Sequence[Any]) -> list[Row]:
     """Share of texts where LIPEx names the model's class after the top K words are gone."""
     n = len(explanations)
     black_box = sample.setting.classifier
-    match = reprediction_match(explanations, sample.instances[:n], black_box, KS)
+    match = reprediction_match(explanations, sample.instances[:n], black_box, KS, sample.removal)
     return [
         {"setting": sample.setting.key, "k": k, **interval(match[:, j], sample.seed),
          "sd": sd_over_rounds(match[:, j], sample.rounds[:n])[1]}

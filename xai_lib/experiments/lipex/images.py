@@ -1,0 +1,204 @@
+"""Figure 2 and Table 2: pictures, saliency methods, and what the size of a segment explains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from xai_lib.experiments.lipex.removal import KS, removal_rates
+from xai_lib.experiments.lipex.sample import Sample, gather
+from xai_lib.experiments.rows import Row, compare_rows, defined_row, interval
+from xai_lib.experiments.study import Setting, progress
+from xai_lib.explainers import make_explainer
+from xai_lib.explainers.lime import Lime
+from xai_lib.explainers.lipex import Lipex
+from xai_lib.image_explanation import ImageExplanation
+from xai_lib.metrics import remove_top
+from xai_lib.store import stored_explanations
+
+# The paper's name of a method, and ours with its settings.
+SALIENCY: dict[str, tuple[str, dict[str, Any]]] = {
+    "xrai": ("xrai", {}),
+    "guided_ig": ("guided_ig", {}),
+    "blur_ig": ("blur_ig", {}),
+    "vanilla_gradient": ("vanilla_gradient", {}),
+    "smoothgrad": ("pixel_smoothgrad", {}),
+    "integrated_gradients": ("pixel_integrated_gradients", {}),
+    "grad_cam": ("grad_cam", {}),
+}
+# What needs no gradient: our additions to Table 2.
+FLOORS = ("occlusion", "segment_size", "random")
+POOL = (3, 4, 5)
+TOP = 5
+# How segments are cut and taken out, beside the default.
+IMAGE_VARIANTS: dict[str, dict[str, str]] = {
+    "SLIC, mean colour (default)": {},
+    "SLIC, black": {"removal": "black"},
+    "SLIC, blurred": {"removal": "blur"},
+    "quickshift, mean colour": {"segmenter": "quickshift"},
+    "equal tiles, mean colour": {"segmenter": "grid"},
+}
+
+
+def saliency(sample: Sample, n: int) -> dict[str, list[ImageExplanation]]:
+    """Explain the first n pictures by the saliency methods, kept on disk, and by the floors.
+
+    The score of a segment is the sum of the weights of its pixels, as in the paper.
+    """
+    setting = sample.setting
+    found = {}
+    for name, (method, settings) in SALIENCY.items():
+        found[name] = stored_explanations(
+            make_explainer(method, **settings),
+            sample.instances[:n],
+            setting.classifier,
+            sample.seed,
+            progress(f"{setting.key}, {name} of {n} pictures"),
+        )
+    for name in FLOORS:
+        settings = {"removal": sample.removal} if name == "occlusion" else {}
+        found[name] = make_explainer(name, **settings).explain(
+            sample.instances[:n], setting.classifier, sample.seed
+        )
+    return found
+
+
+def by_mean(explanations: Sequence[ImageExplanation]) -> list[ImageExplanation]:
+    """Score segments by the mean weight of their pixels in place of the sum."""
+    return [replace(one, weights=one.weights / one.sizes) for one in explanations]
+
+
+def segment_size_rows(
+    sample: Sample, explanations: Mapping[str, Sequence[ImageExplanation]]
+) -> list[Row]:
+    """Measure how much of each method's score is the size of the segments.
+
+    Parameters
+    ----------
+    sample
+        The pictures.
+    explanations
+        For each method those of the first n pictures; each saliency method is also scored by
+        the mean over a segment.
+
+    Returns
+    -------
+    list of dict
+        For each method the share of changed predictions over K = 3 to 5, the share of the
+        picture that its top five segments cover, and the rank correlation of the sizes of
+        segments with their absolute scores; pictures where one of the two does not vary are
+        left out of it.
+    """
+    every = {name: list(some) for name, some in explanations.items()}
+    every |= {f"{name} (mean)": by_mean(every[name]) for name in SALIENCY if name in every}
+    changed = removal_rates(sample, every)
+    rows: list[Row] = []
+    key, seed = sample.setting.key, sample.seed
+    for name, some in every.items():
+        areas = [one.sizes[one.ranking()[:TOP]].sum() / one.sizes.sum() for one in some]
+        pooled = changed[name][:, [KS.index(k) for k in POOL]].mean(axis=1)
+        measured = {
+            "changed, K = 3 to 5": pooled,
+            "share of the picture in the top 5": np.array(areas),
+            "rank correlation with size": np.array([_with_size(one) for one in some]),
+        }
+        for what, values in measured.items():
+            rows.append(
+                defined_row({"setting": key, "method": name, "measure": what}, values, seed)
+            )
+    return rows
+
+
+def _with_size(one: ImageExplanation) -> float:
+    scores = np.abs(one.weights[one.predicted])
+    if np.ptp(scores) == 0 or np.ptp(one.sizes) == 0:
+        return float("nan")
+    return float(spearmanr(scores, one.sizes).statistic)
+
+
+def picture_rows(
+    sample: Sample, explanations: Mapping[str, Sequence[ImageExplanation]], k: int = 6
+) -> list[Row]:
+    """Remove the top k segments of some pictures; Figure 2 shows these segments.
+
+    Parameters
+    ----------
+    sample
+        The pictures.
+    explanations
+        For each method those of some first pictures.
+    k
+        Number of segments.
+
+    Returns
+    -------
+    list of dict
+        For each picture and method the fall of the probability of the predicted class, and the
+        share of the picture that was removed.
+    """
+    n = min(len(some) for some in explanations.values())
+    rankings = {name: [one.ranking() for one in some[:n]] for name, some in explanations.items()}
+    removed = remove_top(
+        sample.instances[:n], rankings, sample.setting.classifier, (k,), sample.removal
+    )
+    return [
+        {
+            "image": i + 1,
+            "class": some[i].classes[some[i].predicted],
+            "method": name,
+            "fall": float(removed[name].drop[i, 0]),
+            "area": float(some[i].sizes[rankings[name][i][:k]].sum() / some[i].sizes.sum()),
+        }
+        for i in range(n)
+        for name, some in explanations.items()
+    ]
+
+
+def image_variant_rows(
+    setting: Setting, n: int, lipex: Lipex, seed: int
+) -> tuple[list[Row], list[Row]]:
+    """Cut and remove segments in other ways, for LIPEx, LIME and the size alone.
+
+    Parameters
+    ----------
+    setting
+        The pictures and the black box.
+    n
+        Number of pictures.
+    lipex
+        LIPEx with its settings; LIME gets as many perturbations.
+    seed
+        Seed of draw and perturbations.
+
+    Returns
+    -------
+    rows, comparisons : list of dict
+        For each variant and method the share of changed predictions over K = 3 to 5, and the
+        number of segments; LIPEx against LIME and against size.
+    """
+    rows: list[Row] = []
+    pairs: list[Row] = []
+    for variant, how in IMAGE_VARIANTS.items():
+        sample = gather(setting, seed, rounds=1, per_round=n, texts=0, **how)  # type: ignore[arg-type]
+        found: dict[str, list[Any]] = {"lipex": sample.explain(lipex)}
+        found["lime"] = sample.explain(Lime(n_samples=lipex.n_samples))
+        found["segment_size"] = make_explainer("segment_size").explain(
+            sample.instances, setting.classifier, seed
+        )
+        changed = removal_rates(sample, found)
+        place: Row = {"setting": setting.key, "variant": variant}
+        pooled = {
+            name: values[:, [KS.index(k) for k in POOL]].mean(axis=1)
+            for name, values in changed.items()
+        }
+        for name, values in pooled.items():
+            rows.append({**place, "measure": f"{name}, changed", **interval(values, seed)})
+        counts = np.array([one.n_features for one in sample.instances], dtype=float)
+        rows.append({**place, "measure": "segments", **interval(counts, seed)})
+        against = [("lipex", "lime"), ("lipex", "segment_size")]
+        pairs += compare_rows(place, pooled, against, seed)
+    return rows, pairs
