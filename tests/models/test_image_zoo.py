@@ -235,11 +235,11 @@ def test_networks_of_the_hub(tests, monkeypatch):
 
     def load(*what):
         asked.append(what)
-        _, name, index, segmenter, device, precision = what
+        _, name, index, segmenter, device, precision, classes = what
         return TorchImageClassifier(
             thousand(),
             name,
-            [f"LABEL_{i}" for i in index],
+            classes,
             (32, 32),
             (0.5,) * 3,
             (0.5,) * 3,
@@ -263,6 +263,7 @@ def test_networks_of_the_hub(tests, monkeypatch):
             Segmenter("slic"),
             "cpu",
             "float32",
+            IMAGENET_CLASSES["imagenette"],
         )
         assert box.classes == IMAGENET_CLASSES["imagenette"]
         assert box.card["n_test"] == 8
@@ -270,7 +271,7 @@ def test_networks_of_the_hub(tests, monkeypatch):
 
 def test_an_unknown_name_is_refused():
     with pytest.raises(
-        ValueError, match="'resnet'.*Valid names are: tiny-shapes, tiny-shapes-wide"
+        ValueError, match=r"'resnet'.*Valid names are: tiny-shapes, tiny-shapes-wide"
     ):
         load_named_image("resnet")
 

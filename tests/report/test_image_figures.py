@@ -157,7 +157,7 @@ def test_area_scatter_has_a_panel_for_each_setting():
     rows = area_rows("lime", 0.5, 0.1) + area_rows("lime", 0.5, 0.1, "imagenette-inceptionv3")
     result = SimpleNamespace(rows=rows, paper="lipex")
     titles = [ax.get_title(loc="left") for ax in image_figures.area_scatter(result, "changed").axes]
-    assert titles == ["Imagenette, VGG16", "Imagenette, InceptionV3"]
+    assert titles == ["Imagenette 1 (paper: VGG16)", "Imagenette 2 (paper: InceptionV3)"]
 
 
 # --- style --------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xai_lib.explanation import Explanation
+from xai_lib.matrix_explanation import MatrixExplanation
 from xai_lib.metrics.faithfulness import KS, Instance, MaskedPredictor, removal_masks
 
 
@@ -90,7 +90,7 @@ def clip_to_distribution(values: np.ndarray) -> np.ndarray:
     return np.divide(clipped, total, out=uniform, where=total > 0)
 
 
-def _surrogate(explanation: Explanation, masks: np.ndarray) -> np.ndarray:
+def _surrogate(explanation: MatrixExplanation, masks: np.ndarray) -> np.ndarray:
     values = np.asarray(explanation.surrogate(masks), dtype=np.float64)
     if not np.isfinite(values).all():
         raise ValueError(
@@ -100,7 +100,7 @@ def _surrogate(explanation: Explanation, masks: np.ndarray) -> np.ndarray:
     return values
 
 
-def tv_at_input(explanations: Sequence[Explanation], normalise: bool = False) -> np.ndarray:
+def tv_at_input(explanations: Sequence[MatrixExplanation], normalise: bool = False) -> np.ndarray:
     """Compute the total variation between surrogate and black box at the whole input.
 
     Parameters
@@ -129,7 +129,7 @@ def tv_at_input(explanations: Sequence[Explanation], normalise: bool = False) ->
     """
     if not len(explanations):
         raise ValueError("explanations must not be empty")
-    ones = [np.ones((1, len(e.words)), dtype=bool) for e in explanations]
+    ones = [np.ones((1, e.n_features), dtype=bool) for e in explanations]
     fitted = np.concatenate([_surrogate(e, m) for e, m in zip(explanations, ones, strict=True)])
     if normalise:
         fitted = clip_to_distribution(fitted)
@@ -137,7 +137,7 @@ def tv_at_input(explanations: Sequence[Explanation], normalise: bool = False) ->
 
 
 def reprediction_match(
-    explanations: Sequence[Explanation],
+    explanations: Sequence[MatrixExplanation],
     instances: Sequence[Instance],
     classifier: MaskedPredictor,
     ks: Sequence[int] = KS,
@@ -183,10 +183,10 @@ def reprediction_match(
         raise ValueError(f"{len(explanations)} explanations for {len(instances)} instances")
     masks = []
     for explanation, instance in zip(explanations, instances, strict=True):
-        if len(explanation.words) != instance.n_features:
+        if explanation.n_features != instance.n_features:
             raise ValueError(
-                f"an explanation of {len(explanation.words)} features was given for an instance "
-                f"of {instance.n_features}: {explanation.text!r}"
+                f"an explanation of {explanation.n_features} features was given for an instance "
+                f"of {instance.n_features}: {explanation!r:.120}"
             )
         masks.append(removal_masks(instance.n_features, explanation.ranking(), ks))
     black_box = np.stack(classifier.predict_masked(list(instances), masks, removal))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+
+from xai_lib.rng import generator
 
 # Pixels in one batch: 5 pictures of 224 x 224 on a CPU, where the values between two layers should
 # stay in its cache and below the 32 MB from which on glibc gives memory back after each layer
@@ -67,3 +70,25 @@ def exactly(device: str) -> contextlib.AbstractContextManager[Any]:
     return torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     )
+
+
+def split_rows(rows: np.ndarray, masks: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Cut rows into as many for each instance as it has masks."""
+    ends = np.cumsum([len(one) for one in masks])
+    return np.split(rows, ends[:-1]) if len(masks) else []
+
+
+def probe_pictures(size: tuple[int, int]) -> np.ndarray:
+    """Draw (8, h, w, 3) uint8 pictures of coloured tiles with noise on them, from coarse to fine.
+
+    They are the same each time: what a number format does to answers is tried on them.
+    """
+    high, wide = size
+    rng = generator(0, "probe pictures", high, wide)
+    pictures = []
+    for tiles in (1, 2, 3, 5, 8, 13, 21, 34):
+        colours = rng.uniform(0, 255, (tiles, tiles, 3))
+        rows, columns = np.arange(high) * tiles // high, np.arange(wide) * tiles // wide
+        noise = rng.normal(0, 2 * tiles, (high, wide, 3))
+        pictures.append(np.clip(colours[rows][:, columns] + noise, 0, 255).astype(np.uint8))
+    return np.stack(pictures)

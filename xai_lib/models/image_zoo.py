@@ -216,11 +216,9 @@ def _pretrained_box(
     if entry.base in _HUB_IDS:
         from xai_lib.models.huggingface_image import load_huggingface_image
 
-        box: TorchImageClassifier = load_huggingface_image(
-            _HUB_IDS[entry.base], name, index, segmenter, device, precision
+        return load_huggingface_image(
+            _HUB_IDS[entry.base], name, index, segmenter, device, precision, classes
         )
-        box.classes = classes  # The hub's names are longer or missing.
-        return box
     variant = _LITE[entry.base]
     side = VARIANTS[variant].size
     return TorchImageClassifier(

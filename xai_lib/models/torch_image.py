@@ -16,9 +16,14 @@ from torch import nn
 from xai_lib.image import ImageInstance
 from xai_lib.models.batching import softmax
 from xai_lib.models.image import ImageClassifier
-from xai_lib.models.image_batching import batches_of_pictures, exactly, pictures_at_once
+from xai_lib.models.image_batching import (
+    batches_of_pictures,
+    exactly,
+    pictures_at_once,
+    probe_pictures,
+    split_rows,
+)
 from xai_lib.models.precision import check_precision, fast_bfloat16, pick_device
-from xai_lib.rng import generator
 from xai_lib.segmentation import Segmenter
 
 # Largest change of a probability that bfloat16 may cause on the probe pictures.
@@ -101,27 +106,16 @@ class TorchImageClassifier(ImageClassifier):
 
     def _use_bfloat16(self, tolerance: float | None) -> None:
         """Predict in bfloat16 unless it moves a probability of a probe by more than so much."""
-        exact = None if tolerance is None else self._probabilities_of_images(self._probes())
+        probes = probe_pictures(self.size)
+        exact = None if tolerance is None else self._probabilities_of_images(probes)
         self._runner = copy.deepcopy(self.model).to(torch.bfloat16)
         self.precision = "bfloat16"
         if exact is None:
             return
-        rounded = self._probabilities_of_images(self._probes())
+        rounded = self._probabilities_of_images(probes)
         if np.abs(exact - rounded).max() > tolerance:
             self._runner, self.precision = self.model, "float32"
         self.calls = 0
-
-    def _probes(self) -> np.ndarray:
-        """Pictures of coloured tiles with noise on them, from coarse to fine."""
-        high, wide = self.size
-        rng = generator(0, "probe pictures", high, wide)
-        pictures = []
-        for tiles in (1, 2, 3, 5, 8, 13, 21, 34):
-            colours = rng.uniform(0, 255, (tiles, tiles, 3))
-            rows, columns = np.arange(high) * tiles // high, np.arange(wide) * tiles // wide
-            noise = rng.normal(0, 2 * tiles, (high, wide, 3))
-            pictures.append(np.clip(colours[rows][:, columns] + noise, 0, 255).astype(np.uint8))
-        return np.stack(pictures)
 
     # Answers ------------------------------------------------------------------------------
 
@@ -168,7 +162,7 @@ class TorchImageClassifier(ImageClassifier):
         self, instances: list[ImageInstance], masks: list[np.ndarray], removal: str
     ) -> list[np.ndarray]:
         answers = self._probabilities(self._masked(instances, masks, removal))
-        return _split(answers, masks)
+        return split_rows(answers, masks)
 
     def _masked(
         self, instances: Sequence[ImageInstance], masks: Sequence[np.ndarray], removal: str
@@ -230,7 +224,7 @@ class TorchImageClassifier(ImageClassifier):
         """
         batches = list(self._features(self._masked(instances, masks, removal)))
         empty = np.empty((0, self._last.in_features), dtype=np.float32)
-        return _split(np.concatenate([empty, *batches]), masks)
+        return split_rows(np.concatenate([empty, *batches]), masks)
 
     # Identity -----------------------------------------------------------------------------
 
@@ -252,12 +246,6 @@ class TorchImageClassifier(ImageClassifier):
     def fingerprint(self) -> str:
         """Hash of what `identity` holds, precision and kind of device."""
         return self._digest(self.precision, self.device.split(":")[0])
-
-
-def _split(rows: np.ndarray, masks: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Cut rows into as many for each instance as it has masks."""
-    ends = np.cumsum([len(one) for one in masks])
-    return np.split(rows, ends[:-1]) if len(masks) else []
 
 
 def _rows_of(layer: nn.Linear, rows: Sequence[int]) -> nn.Linear:

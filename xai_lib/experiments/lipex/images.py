@@ -30,6 +30,7 @@ SALIENCY: dict[str, tuple[str, dict[str, Any]]] = {
     "integrated_gradients": ("pixel_integrated_gradients", {}),
     "grad_cam": ("grad_cam", {}),
 }
+PATHS = ("xrai", "guided_ig", "blur_ig", "integrated_gradients")
 # What needs no gradient: our additions to Table 2.
 FLOORS = ("occlusion", "segment_size", "random")
 POOL = (3, 4, 5)
@@ -47,11 +48,14 @@ IMAGE_VARIANTS: dict[str, dict[str, str]] = {
 def saliency(sample: Sample, n: int) -> dict[str, list[ImageExplanation]]:
     """Explain the first n pictures by the saliency methods, kept on disk, and by the floors.
 
-    The score of a segment is the sum of the weights of its pixels, as in the paper.
+    The score of a segment is the sum of the weights of its pixels, as in the paper. A profile
+    that gives ``saliency_steps`` makes the methods with a path shorter.
     """
     setting = sample.setting
+    steps = setting.profile.get("saliency_steps")
     found = {}
-    for name, (method, settings) in SALIENCY.items():
+    for name, (method, defaults) in SALIENCY.items():
+        settings = {**defaults, **({"n_steps": steps} if steps and name in PATHS else {})}
         found[name] = stored_explanations(
             make_explainer(method, **settings),
             sample.instances[:n],
@@ -60,8 +64,8 @@ def saliency(sample: Sample, n: int) -> dict[str, list[ImageExplanation]]:
             progress(f"{setting.key}, {name} of {n} pictures"),
         )
     for name in FLOORS:
-        settings = {"removal": sample.removal} if name == "occlusion" else {}
-        found[name] = make_explainer(name, **settings).explain(
+        how = {"removal": sample.removal} if name == "occlusion" else {}
+        found[name] = make_explainer(name, **how).explain(
             sample.instances[:n], setting.classifier, sample.seed
         )
     return found
