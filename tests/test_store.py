@@ -10,7 +10,10 @@ import pytest
 from xai_lib.explainers import make_explainer
 from xai_lib.explainers.answered import AnsweredExplainer
 from xai_lib.masks import neighbourhoods
-from xai_lib.store import stored_answers, stored_neighbourhoods
+from xai_lib.models import as_classifier
+from xai_lib.models.image import ImageFunctionClassifier
+from xai_lib.segmentation import Segmenter
+from xai_lib.store import stored_answers, stored_explanations, stored_neighbourhoods
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,3 +155,39 @@ def test_methods_share_what_they_ask_alike(
     monkeypatch.setattr(box, "stored_calls", {})
     assert files("mase_sparse", n_samples=21) == 9
     assert sum(box.stored_calls.values()) == 2 * 21
+
+
+class Coloured(ImageFunctionClassifier):
+    """Knows the mean red, and can be told apart from other black boxes."""
+
+    fingerprint = "red"
+
+    def __init__(self) -> None:
+        super().__init__(self.shares, ["red", "other"], (8, 8), Segmenter("grid", 4))
+
+    @staticmethod
+    def shares(images: np.ndarray) -> np.ndarray:
+        red = images[..., 0].mean(axis=(1, 2)) / 255
+        return np.stack([red, 1 - red], axis=1)
+
+
+def test_kept_explanations_are_those_of_the_explainer(cache: Path) -> None:
+    box = Coloured()
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (8, 8, 3)).astype(np.uint8) for _ in range(3)]
+    instances = box.instances(pictures)
+    explainer = make_explainer("occlusion", removal="black")
+    stored = stored_explanations(explainer, instances, box, seed=1)
+    calls = box.calls
+    again = stored_explanations(explainer, instances, box, seed=1)
+    assert box.calls == calls
+    assert len(list(cache.glob("*.npz"))) == 3
+    for one, other, picture in zip(stored, again, pictures, strict=True):
+        assert one == other == explainer.explain([picture], box, seed=1)[0]
+        assert one.seconds == other.seconds > 0
+
+
+def test_answers_of_a_function_are_not_kept(cache: Path) -> None:
+    box = as_classifier(lambda texts: np.full((len(texts), 2), 0.5), ["a", "b"], name="mine")
+    with pytest.raises(ValueError, match="black box 'mine'.* cannot be stored"):
+        stored_neighbourhoods([box.instance("a text")], box, 10)

@@ -120,8 +120,10 @@ def stored_explanations(
     explainer
         Any method, with its settings.
     instances
-        n instances of `classifier`, which takes them in place of inputs.
-    classifier, progress
+        n instances of `classifier`.
+    classifier
+        An image classifier: those take instances in place of inputs.
+    progress
         See `stored_neighbourhoods`.
     seed
         The user's seed.
