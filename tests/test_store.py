@@ -189,5 +189,5 @@ def test_kept_explanations_are_those_of_the_explainer(cache: Path) -> None:
 
 def test_answers_of_a_function_are_not_kept(cache: Path) -> None:
     box = as_classifier(lambda texts: np.full((len(texts), 2), 0.5), ["a", "b"], name="mine")
-    with pytest.raises(ValueError, match="black box 'mine'.* cannot be stored"):
+    with pytest.raises(ValueError, match=r"black box 'mine'.* cannot be stored"):
         stored_neighbourhoods([box.instance("a text")], box, 10)
