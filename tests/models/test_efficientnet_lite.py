@@ -54,7 +54,7 @@ def random_state(variant: int) -> dict[str, torch.Tensor]:
         weight = torch.randn(out, channels, kernel, kernel, generator=torch_generator)
         state[f"{name}.weight"] = weight / math.sqrt(channels * kernel**2)
         for part, low, high in [
-            ("weight", 0.6, 1.2),
+            ("weight", 1.0, 1.6),
             ("bias", -0.5, 0.5),
             ("running_mean", -0.5, 0.5),
             ("running_var", 0.5, 2.0),
@@ -118,7 +118,8 @@ def test_equals_the_slow_reading(loaded, size):
     x = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0)) * 2 - 1
     features = slow_map(state, variant, x).mean(dim=(2, 3))
     logits = features @ state["_fc.weight"].T + state["_fc.bias"]
-    assert logits.std() > 0.3  # Not all zero, so that there is something to be compared.
+    # What differs between two pictures is much larger than the tolerance.
+    assert (features[0] - features[1]).abs().max() > 1e-2
     for mode in (torch.inference_mode, torch.enable_grad):
         with mode():
             torch.testing.assert_close(network.features(x), features, rtol=1e-4, atol=1e-4)

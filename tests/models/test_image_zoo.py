@@ -14,6 +14,7 @@ import torch
 
 from xai_lib.data.images import IMAGENET_CLASSES, IMAGENET_INDEX, ImageDataset, load_images
 from xai_lib.data.prepare import SourceUnavailable
+from xai_lib.data.shapes import shapes
 from xai_lib.models import image_zoo, small_convnet
 from xai_lib.models.image_zoo import IMAGE_ZOO, ImageEntry, load_named_image, train_named_image
 from xai_lib.models.small_convnet import ConvNetRecipe, SmallConvNet, new_convnet
@@ -36,6 +37,11 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("XAI_CACHE_DIR", str(tmp_path))
     monkeypatch.delenv("XAI_DATA_DIR", raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def few_shapes(monkeypatch) -> None:
+    monkeypatch.setattr(image_zoo, "load_images", lambda name, split: shapes(10, split))
 
 
 def cards(cache: Path) -> list[Path]:
@@ -101,7 +107,7 @@ def test_a_second_call_does_not_train(tiny, monkeypatch):
     ]
 
 
-def test_another_recipe_is_trained_anew(cache, monkeypatch):
+def test_another_recipe_is_trained_anew(cache, few_shapes, monkeypatch):
     def untrained(data, recipe, device, progress):
         return new_convnet(len(data.classes), recipe.width, recipe.seed).eval(), {"seconds": 0.1}
 
@@ -114,7 +120,7 @@ def test_another_recipe_is_trained_anew(cache, monkeypatch):
     assert len(cards(cache)) == 2
 
 
-def test_a_failure_leaves_nothing_behind(cache, monkeypatch):
+def test_a_failure_leaves_nothing_behind(cache, few_shapes, monkeypatch):
     def interrupted(data, recipe, device, progress):
         raise KeyboardInterrupt
 

@@ -18,6 +18,7 @@ from xai_lib.explainers.lime import Lime
 from xai_lib.explainers.lipex import Lipex
 from xai_lib.image_explanation import ImageExplanation
 from xai_lib.metrics import remove_top
+from xai_lib.models import load_classifier
 from xai_lib.store import stored_explanations
 
 # The paper's name of a method, and ours with its settings.
@@ -115,6 +116,50 @@ def segment_size_rows(
                 defined_row({"setting": key, "method": name, "measure": what}, values, seed)
             )
     return rows
+
+
+def measure_rows(
+    sample: Sample, explanations: Mapping[str, Sequence[ImageExplanation]]
+) -> tuple[list[Row], list[Row]]:
+    """Measure the same removals in other ways: by probability, and among all ImageNet classes.
+
+    Parameters
+    ----------
+    sample
+        The pictures; the profile names in ``all_classes`` the same network with all its outputs.
+    explanations
+        For each method those of the first n pictures; they are of the data set's classes.
+
+    Returns
+    -------
+    rows, comparisons : list of dict
+        For each method, means over K = 3 to 5: how far the probability of the predicted class
+        falls; whether the class changes that is first among all outputs; how far its probability
+        falls. LIPEx against each other method.
+    """
+    setting, seed = sample.setting, sample.seed
+    n = min(len(some) for some in explanations.values())
+    rankings = {name: [one.ranking() for one in some[:n]] for name, some in explanations.items()}
+    wide = load_classifier(setting.profile["all_classes"], setting.device)
+    given = (sample.instances[:n], rankings)
+    few = remove_top(*given, setting.classifier, POOL, sample.removal)
+    many = remove_top(*given, wide, POOL, sample.removal)
+    setting.classifier.calls += wide.calls  # So that the cost of this item has them.
+    measures = {
+        "fall of the probability": {name: one.drop for name, one in few.items()},
+        "changed among all classes": {name: one.changed for name, one in many.items()},
+        "fall among all classes": {name: one.drop for name, one in many.items()},
+    }
+    rows: list[Row] = []
+    pairs: list[Row] = []
+    for measure, found in measures.items():
+        values = {name: some.mean(axis=1) for name, some in found.items()}
+        for name, some in values.items():
+            place = {"setting": setting.key, "method": name, "measure": measure}
+            rows.append({**place, **interval(some, seed)})
+        against = [("lipex", other) for other in values if other != "lipex"]
+        pairs += compare_rows({"setting": setting.key, "measure": measure}, values, against, seed)
+    return rows, pairs
 
 
 def _with_size(one: ImageExplanation) -> float:

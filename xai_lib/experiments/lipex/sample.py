@@ -27,6 +27,7 @@ RECORDED = (
     "table-1",
     "figure-2",
     "table-2",
+    "other-measures",
     "segment-size",
     "image-variants",
     "table-3",
