@@ -11,7 +11,14 @@ from benchmarks.results import Row
 from benchmarks.settings import MAX_LENGTH, Settings, texts_of
 from xai_lib.data import Dataset
 from xai_lib.explainers.lime import fit_lime
-from xai_lib.masks import SAMPLERS, Neighbourhood, all_masks, distinct, neighbourhoods, sample_masks
+from xai_lib.masks import (
+    SIZE_SAMPLERS,
+    Neighbourhood,
+    all_masks,
+    distinct,
+    neighbourhoods,
+    sample_masks,
+)
 from xai_lib.metrics.agreement import rank_correlation, top_k_overlap
 from xai_lib.metrics.intervals import mean_with_interval
 from xai_lib.models import load_classifier
@@ -140,13 +147,13 @@ def rows(
     seeds = [settings.seed + i for i in range(n_seeds)]
     prepare = tabulated if length == "short" else sampled
     # (texts, samplers, 3, budgets)
-    found = np.zeros((n_texts, len(SAMPLERS), 3, len(budgets)))
+    found = np.zeros((n_texts, len(SIZE_SAMPLERS), 3, len(budgets)))
     for i, text in enumerate(texts):
         one = classifier.instance(text)
         reference, draw = prepare(one, classifier, max(budgets), settings.reference_samples)
-        for s, sampler in enumerate(SAMPLERS):
+        for s, sampler in enumerate(SIZE_SAMPLERS):
             found[i, s] = accuracy(reference, draw, budgets, seeds, sampler)
-    plain, middle = SAMPLERS.index("lime"), len(budgets) // 2
+    plain, middle = SIZE_SAMPLERS.index("lime"), len(budgets) // 2
     details = {
         "words": words,
         "texts": n_texts,
@@ -162,7 +169,7 @@ def rows(
     rng = generator(settings.seed, "benchmark", "bootstrap")
     picks = rng.integers(0, n_texts, (RESAMPLES, n_texts))
     measured = []
-    for s, sampler in enumerate(SAMPLERS):
+    for s, sampler in enumerate(SIZE_SAMPLERS):
         curve = {
             "sampler": sampler,
             "budgets": list(budgets),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 import warnings
 from collections.abc import Callable
@@ -54,7 +56,8 @@ def _theirs(
     from lime.lime_image import LimeImageExplainer
 
     explainer = LimeImageExplainer(random_state=_GivenMasks(masks))
-    with warnings.catch_warnings():
+    # Its progress bar cannot be switched off.
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         return explainer.explain_instance(
             one.pixels,
@@ -64,7 +67,6 @@ def _theirs(
             batch_size=size,
             segmentation_fn=lambda _: one.segments,
             random_seed=0,
-            progress_bar=False,
         )
 
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from xai_lib.instance import Instance
     from xai_lib.models.base import Classifier
 
-SAMPLERS = ("lime", "paired", "stratified", "bernoulli")
+# Those that draw the number of removed features; the last is what the lime package has for images.
+SIZE_SAMPLERS = ("lime", "paired", "stratified")
+SAMPLERS = (*SIZE_SAMPLERS, "bernoulli")
 
 
 def distinct(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

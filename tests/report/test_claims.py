@@ -29,7 +29,7 @@ def test_without_results_nothing_is_testable(folder):
     assert (verdict.effect, verdict.n, verdict.basis) == (None, None, "")
     assert verdict.sentence == "No result for figure-3 in this run."
     assert by_id(found)["lipex-beats-saliency-images"].sentence == (
-        "Images come with the image chapter."
+        "No result for table-2 in this run."
     )
 
 
@@ -92,7 +92,7 @@ def test_table_shows_statement_verdict_and_criterion(overlap):
 
 def test_box_gathers_what_cannot_be_tested(overlap):
     text = verdict_box("lipex")
-    assert text.count("Images come with the image chapter.") == 1
+    assert text.count("No result for table-1 in this run.") == 1
     assert text.count("reproduced</span>") == 1
     assert "Results from profile ci; planted, standing in for Emotion" in text
 
