@@ -164,9 +164,7 @@ def grid(
     columns = min(columns, n)
     rows = -(-n // columns)
     size = (min(4.3 * columns, 8.6), (2.5 if share else 3.1) * rows + 0.9 * legend)
-    fig, axes = plt.subplots(
-        rows, columns, figsize=size, sharex=share, sharey=share, squeeze=False
-    )
+    fig, axes = plt.subplots(rows, columns, figsize=size, sharex=share, sharey=share, squeeze=False)
     for ax in axes.flat[n:]:
         ax.set_visible(False)
     return fig, list(axes.flat[:n])
