@@ -283,3 +283,11 @@ def test_segment_anything_reads_the_picture_and_fills_up_with_background(monkeyp
     assert Segmenter("sam", 2)(image).tolist() == [[0, 0, 1, 1], [0, 2, 1, 1], [0, 2, 1, 1]]
     assert len(seen) == 1
     assert np.array_equal(seen[0], image)
+
+
+@pytest.mark.parametrize(("name", "segments"), [("slic", 1), ("quickshift", 1), ("grid", 49)])
+def test_one_colour_is_one_segment_but_for_tiles(name: str, segments: int) -> None:
+    flat = np.full((56, 70, 3), (9, 200, 31), dtype=np.uint8)
+    assert len(np.unique(Segmenter(name)(flat))) == segments
+    flat[30, 40] = (10, 200, 31)
+    assert Segmenter(name)(flat).shape == (56, 70)

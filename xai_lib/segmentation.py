@@ -38,7 +38,8 @@ class Segmenter:
     n_segments
         About how many segments. ``"slic"`` and ``"quickshift"`` give 50 on average over
         photographs when asked for 50; ``"grid"`` makes ``round(sqrt(n_segments))`` tiles each
-        way. ``"sam"`` finds as many as there are. Fewer where a picture has fewer pixels.
+        way. ``"sam"`` finds as many as there are. Fewer where a picture has fewer pixels; one
+        where ``"slic"`` or ``"quickshift"`` meets a picture of one colour.
 
     Raises
     ------
@@ -94,7 +95,9 @@ class Segmenter:
             raise ValueError(f"A picture must hold uint8 values, got {picture.dtype}.")
         if self.name == "sam":
             return segments_of_masks(sam_masks(picture), picture.shape[:2])
-        if self.n_segments == 1:
+        # Where nothing differs, a segmenter that looks at colours has nothing to cut.
+        alike = self.name != "grid" and bool((picture == picture[0, 0]).all())
+        if alike or self.n_segments == 1:
             return np.zeros(picture.shape[:2], dtype=np.int32)
         cut = {"slic": _slic, "quickshift": _quickshift, "grid": _grid}[self.name]
         return numbered(cut(np.ascontiguousarray(picture), self.n_segments))
