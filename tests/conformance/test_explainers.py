@@ -41,9 +41,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 # Fitted on a few explanations by LIME, see `ready`. What comes out is what was taught, so nothing
 # is known about it from the black box alone: a linear model, a constant one, words in another
 # order. They explain the predicted class and leave the others out.
-AMORTISED = [name for name in methods() if issubclass(explainer_class(name), AmortisedExplainer)]
-WHITE = [name for name in methods() if explainer_class(name).white_box and name not in AMORTISED]
-BLACK = [name for name in methods() if name not in [*WHITE, *AMORTISED]]
+AMORTISED = [name for name in TEXT_METHODS if issubclass(explainer_class(name), AmortisedExplainer)]
+WHITE = [name for name in TEXT_METHODS if explainer_class(name).white_box and name not in AMORTISED]
+BLACK = [name for name in TEXT_METHODS if name not in [*WHITE, *AMORTISED]]
 # White-box methods that are not told the gradient but sample around it.
 SAMPLED = ["mase", "mase_sparse"]
 GRADIENTS = [name for name in WHITE if name not in SAMPLED]
@@ -53,7 +53,7 @@ PAIRS = [
     *[(name, box) for name in AMORTISED for box in ("tiny", "bilstm")],
 ]
 EACH = pytest.mark.parametrize(("method", "name"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
-BUDGETED = [name for name in methods() if hasattr(explainer_class(name), "n_samples")]
+BUDGETED = [name for name in TEXT_METHODS if hasattr(explainer_class(name), "n_samples")]
 
 TEXTS = (
     "good bad fine poor",
@@ -119,7 +119,7 @@ def test_every_method_is_covered() -> None:
         "saliency", "guided_backprop", "input_x_gradient", "integrated_gradients", "deeplift",
         "smoothgrad", "mase", "mase_sparse",
     }  # fmt: skip
-    assert set(WHITE) | set(BLACK) | set(AMORTISED) == set(methods())
+    assert set(WHITE) | set(BLACK) | set(AMORTISED) == set(TEXT_METHODS)
 
 
 # Determinism ----------------------------------------------------------------------------------
@@ -369,7 +369,7 @@ def test_unknown_method(boxes: dict[str, Classifier]) -> None:
         explain("good", boxes["linear"], method="shapley")
 
 
-@pytest.mark.parametrize("method", methods())
+@pytest.mark.parametrize("method", TEXT_METHODS)
 def test_unknown_settings(method: str) -> None:
     # The digest of what was fitted is found out, not set.
     valid = ", ".join(name for name in make_explainer(method).settings() if name != "digest")
@@ -392,7 +392,7 @@ def test_budget_below_two(method: str, n_samples: int) -> None:
         make_explainer(method, n_samples=n_samples)
 
 
-@pytest.mark.parametrize("method", methods())
+@pytest.mark.parametrize("method", TEXT_METHODS)
 def test_one_string_in_place_of_a_list(method: str, boxes: dict[str, Classifier]) -> None:
     with pytest.raises(ValueError, match="list of texts"):
         run(method, "good", boxes["tiny"])
@@ -422,7 +422,7 @@ def test_bad_answers_of_the_black_box(method: str, kind: str, boxes: dict[str, C
         run(method, [text], as_classifier(answer, boxes["softmax"].classes, "broken"))
 
 
-@pytest.mark.parametrize("method", methods())
+@pytest.mark.parametrize("method", TEXT_METHODS)
 def test_transformer_that_answers_nan(method: str, boxes: dict[str, Classifier]) -> None:
     tiny: Any = boxes["tiny"]
     box = HuggingFaceClassifier(

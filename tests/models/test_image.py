@@ -7,12 +7,14 @@ import pytest
 
 import xai_lib
 from xai_lib import as_image_classifier, make_explainer
+from xai_lib.explainers import explainer_class, methods
 from xai_lib.image import ImageInstance
 from xai_lib.models.image import ImageClassifier
 from xai_lib.segmentation import Segmenter
 
 TILES = Segmenter("grid", 9)
-METHODS = ("lime", "lipex", "kernel_shap", "occlusion", "segment_size", "random")
+# Those that need only answers.
+METHODS = tuple(m for m in methods("image") if not explainer_class(m).white_box)
 
 
 def colours(images: np.ndarray) -> np.ndarray:
@@ -151,3 +153,14 @@ def test_an_instance_of_another_cut_keeps_its_own_segments(box: ImageClassifier)
     halves = np.repeat([[0, 1]], 12, axis=0).repeat(6, axis=1).astype(np.int32)
     one = ImageInstance(picture(), halves, "halves", (12, 12))
     assert xai_lib.explain(one, box, method="occlusion").n_features == 2
+
+
+def test_methods_by_modality() -> None:
+    assert set(METHODS) == {
+        "lime", "lipex", "kernel_shap", "occlusion", "segment_size", "random",
+    }  # fmt: skip
+    assert "xrai" in methods("image")
+    assert "xrai" not in methods("text")
+    assert set(methods("image")) | set(methods("text")) == set(methods())
+    with pytest.raises(ValueError, match=r"Unknown modality 'sound'. Valid: text, image"):
+        methods("sound")

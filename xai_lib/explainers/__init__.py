@@ -37,9 +37,23 @@ _METHODS = {
 }
 
 
-def methods() -> tuple[str, ...]:
-    """Return the names of all methods."""
-    return tuple(_METHODS)
+def methods(modality: str | None = None) -> tuple[str, ...]:
+    """Return the names of the methods.
+
+    Parameters
+    ----------
+    modality
+        ``"text"`` or ``"image"`` for those that explain such inputs; default all.
+
+    Returns
+    -------
+    tuple of str
+    """
+    if modality not in (None, "text", "image"):
+        raise ValueError(f"Unknown modality {modality!r}. Valid: text, image.")
+    if modality is None:
+        return tuple(_METHODS)
+    return tuple(name for name in _METHODS if modality in explainer_class(name).modalities)
 
 
 def explainer_class(method: str) -> type[Explainer]:
