@@ -41,6 +41,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 # Fitted on a few explanations by LIME, see `ready`. What comes out is what was taught, so nothing
 # is known about it from the black box alone: a linear model, a constant one, words in another
 # order. They explain the predicted class and leave the others out.
+TEXT_METHODS = methods("text")
 AMORTISED = [name for name in TEXT_METHODS if issubclass(explainer_class(name), AmortisedExplainer)]
 WHITE = [name for name in TEXT_METHODS if explainer_class(name).white_box and name not in AMORTISED]
 BLACK = [name for name in TEXT_METHODS if name not in [*WHITE, *AMORTISED]]
