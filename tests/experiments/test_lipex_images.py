@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ from scipy.special import comb
 
 from xai_lib import as_image_classifier
 from xai_lib.experiments import lipex as run
+from xai_lib.experiments.lipex import images
 from xai_lib.experiments.lipex.images import by_mean
 from xai_lib.experiments.lipex.sample import recut
 from xai_lib.explainers.base import Attribution
@@ -21,9 +23,9 @@ from xai_lib.image import ImageInstance
 SEGMENTS = np.array([[0, 1, 1, 2], [2, 2, 2, 2]], dtype=np.int32)
 
 
-def red_left(images: np.ndarray) -> np.ndarray:
+def red_left(pictures: np.ndarray) -> np.ndarray:
     """The share of red in the first pixel against one half."""
-    red = images[:, 0, 0, 0] / 255
+    red = pictures[:, 0, 0, 0] / 255
     return np.stack([red, 1 - red], axis=1)
 
 
@@ -71,6 +73,50 @@ def test_segment_size_rows(sample: run.Sample) -> None:
     # Three segments are fewer than five: all go.
     assert rows["xrai", "share of the picture in the top 5"]["mean"] == 1.0
     assert rows["xrai", "changed, K = 3 to 5"]["mean"] == 1.0
+
+
+def test_measures_tell_the_ten_classes_from_all(
+    sample: run.Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def among_all(pictures: np.ndarray) -> np.ndarray:
+        seen = pictures[:, 0, 0, 0] > 0
+        return np.where(seen[:, None], [[0.5, 0.3, 0.2]], [[0.1, 0.6, 0.3]])
+
+    wide = as_image_classifier(among_all, ["a", "b", "c"], (2, 4), "grid", name="wide")
+    asked = []
+    monkeypatch.setattr(images, "load_classifier", lambda *given: (asked.append(given), wide)[1])
+    sample.setting.profile["all_classes"] = "wide"
+    sample.setting.device = "cpu"
+    pixels = ImageInstance(
+        sample.instances[0].pixels, np.arange(8, dtype=np.int32).reshape(2, 4), "pixels", (2, 4)
+    )
+    eight = replace(sample, instances=[pixels])
+
+    def ranked(place: int):
+        """Put the pixel that decides at a place of the ranking."""
+        weights = np.zeros((2, 8))
+        weights[0, np.insert(np.arange(1, 8), place, 0)] = np.arange(8, 0, -1)
+        part = Attribution(weights, np.array([0.8, 0.2]), 1)
+        return Lime().as_explanation(pixels, part, sample.setting.classifier)
+
+    # The fourth segment of LIPEx decides, so it is gone at K = 4 and 5 of 3, 4, 5; LIME's first.
+    first, fourth = ranked(0), ranked(3)
+    assert (first.ranking()[0], fourth.ranking()[3]) == (0, 0)
+    calls = sample.setting.classifier.calls
+    rows, pairs = run.measure_rows(eight, {"lipex": [fourth], "lime": [first]})
+    assert asked == [("wide", "cpu")]
+    assert sample.setting.classifier.calls >= calls + wide.calls > calls
+    found = {(row["method"], row["measure"]): row["mean"] for row in rows}
+    assert found == {
+        ("lipex", "fall of the probability"): pytest.approx(0.8 * 2 / 3),
+        ("lime", "fall of the probability"): pytest.approx(0.8),
+        ("lipex", "changed among all classes"): pytest.approx(2 / 3),
+        ("lime", "changed among all classes"): 1.0,
+        ("lipex", "fall among all classes"): pytest.approx(0.4 * 2 / 3),
+        ("lime", "fall among all classes"): pytest.approx(0.4),
+    }
+    differences = {pair["measure"]: pair["difference"] for pair in pairs}
+    assert differences["fall of the probability"] == pytest.approx(-0.8 / 3)
 
 
 def test_expected_counts_of_images_by_enumeration() -> None:
