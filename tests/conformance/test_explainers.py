@@ -42,8 +42,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
 # is known about it from the black box alone: a linear model, a constant one, words in another
 # order. They explain the predicted class and leave the others out.
 AMORTISED = [name for name in methods() if issubclass(explainer_class(name), AmortisedExplainer)]
-WHITE = [name for name in methods() if explainer_class(name).white_box and name not in AMORTISED]
-BLACK = [name for name in methods() if name not in [*WHITE, *AMORTISED]]
+# They read what was learnt together with the network, so nothing is known about them from its
+# answers alone either. They explain all classes.
+LEARNT = ["ldav"]
+WHITE = [
+    name
+    for name in methods()
+    if explainer_class(name).white_box and name not in [*AMORTISED, *LEARNT]
+]
+BLACK = [name for name in methods() if name not in [*WHITE, *AMORTISED, *LEARNT]]
 # White-box methods that are not told the gradient but sample around it.
 SAMPLED = ["mase", "mase_sparse"]
 GRADIENTS = [name for name in WHITE if name not in SAMPLED]
@@ -51,6 +58,7 @@ PAIRS = [
     *[(name, box) for name in BLACK for box in ("softmax", "tiny", "bilstm")],
     *[(name, box) for name in WHITE for box in ("embedding", "tiny", "bilstm")],
     *[(name, box) for name in AMORTISED for box in ("tiny", "bilstm")],
+    *[(name, box) for name in LEARNT for box in ("bilstm", "transformer")],
 ]
 EACH = pytest.mark.parametrize(("method", "name"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
 BUDGETED = [name for name in methods() if hasattr(explainer_class(name), "n_samples")]
@@ -119,7 +127,7 @@ def test_every_method_is_covered() -> None:
         "saliency", "guided_backprop", "input_x_gradient", "integrated_gradients", "deeplift",
         "smoothgrad", "mase", "mase_sparse",
     }  # fmt: skip
-    assert set(WHITE) | set(BLACK) | set(AMORTISED) == set(methods())
+    assert set(WHITE) | set(BLACK) | set(AMORTISED) | set(LEARNT) == set(methods())
 
 
 # Determinism ----------------------------------------------------------------------------------
@@ -422,7 +430,26 @@ def test_bad_answers_of_the_black_box(method: str, kind: str, boxes: dict[str, C
         run(method, [text], as_classifier(answer, boxes["softmax"].classes, "broken"))
 
 
-@pytest.mark.parametrize("method", methods())
+@pytest.mark.parametrize("method", LEARNT)
+def test_network_that_answers_nan(method: str, boxes: dict[str, Classifier]) -> None:
+    box: Any = copy.deepcopy(boxes["bilstm"])
+    box.model.output.bias.fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"'bilstm'.*not finite.*good"):
+        run(method, ["good bad"], box)
+
+
+@pytest.mark.parametrize("method", LEARNT)
+@pytest.mark.parametrize("text", ["good bad", ""])
+@pytest.mark.parametrize("name", ["linear", "tiny"])
+def test_learnt_methods_say_what_they_need(
+    method: str, text: str, name: str, boxes: dict[str, Classifier]
+) -> None:
+    listed = re.escape(", ".join(BLACK))
+    with pytest.raises(ValueError, match=f"'{method}' needs class vectors.*'{name}'.*{listed}"):
+        run(method, [text], boxes[name])
+
+
+@pytest.mark.parametrize("method", [name for name in methods() if name not in LEARNT])
 def test_transformer_that_answers_nan(method: str, boxes: dict[str, Classifier]) -> None:
     tiny: Any = boxes["tiny"]
     box = HuggingFaceClassifier(
