@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from xai_lib.metrics.erasure import remove_shares, share_counts
 
@@ -32,6 +32,7 @@ def test_counts_are_rounded_up():
 def test_counts_at_the_ends():
     assert share_counts(4, (0, 0.001, 1)) == (0, 1, 4)
     assert share_counts(1, (0.1,)) == (1,)
+    assert share_counts(3, (1e-12,)) == (1,)
     assert share_counts(0, (0, 0.5, 1)) == (0, 0, 0)
     assert 0.07 * 100 > 7
     assert share_counts(100, (0.07,)) == (7,)
@@ -79,11 +80,10 @@ def test_the_two_curves_of_ldav_by_hand(box, four):
 
 
 def test_a_log_ratio_is_finite(box, four):
-    box.weights["good"] = 2000.0
+    box.weights |= {"good": 60.0, "bad": -30.0}
     ranking = {"m": [np.array([0, 1, 2, 3])]}
-    box.weights["bad"] = -1000.0
     found = remove_shares([four], ranking, box, (0.25,), "drop")["m"]
-    # From 1 to 0, which counts as 1e-12.
+    # The logit falls from 30.25 to -29.75, whose probability of 1e-13 counts as 1e-12.
     np.testing.assert_allclose(found.log_ratio, [[np.log(1e-12)]], rtol=1e-12)
 
 
@@ -121,20 +121,17 @@ def test_a_text_without_words(box):
         assert found.retained.all()
 
 
-@given(st.permutations(range(5)), st.floats(0, 1))
-def test_removed_and_kept_words_are_complements(order, share):
-    class Answer:
-        def predict_masked(self, instances, masks, removal):
-            return [np.stack([m.sum(axis=1), 5 - m.sum(axis=1)], axis=1) / 5 for m in masks]
-
-    class Five:
-        n_features = 5
-
-    args = ([Five()], {"m": [np.array(order)]}, Answer(), (share,), "drop")
-    gone, kept = remove_shares(*args)["m"], remove_shares(*args, keep=True)["m"]
-    left = gone.probabilities[0, 0, 0] + kept.probabilities[0, 0, 0]
-    assert left == pytest.approx(1)
-    assert kept.probabilities[0, 0, 0] == gone.counts[0, 0] / 5
+def test_removed_and_kept_words_are_complements(box):
+    three = box.instance("good bad fine")
+    shares = (0, 0.2, 1 / 3, 0.5, 0.9, 1)
+    for order in permutations(range(3)):
+        ranking = {"m": [np.array(order)]}
+        gone = remove_shares([three], ranking, box, shares, "drop")["m"]
+        kept = remove_shares([three], ranking, box, shares, "drop", keep=True)["m"]
+        # The logits of the two halves add up to that of the whole, which is 1.5.
+        logits = [np.log(r.probabilities[0, :, 1] / r.probabilities[0, :, 0]) for r in (gone, kept)]
+        np.testing.assert_allclose(sum(logits), 1.5, rtol=0, atol=1e-12)
+        assert gone.counts.tolist() == kept.counts.tolist() == [[0, 1, 1, 2, 3, 3]]
 
 
 @pytest.mark.parametrize(

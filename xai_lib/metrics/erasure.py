@@ -73,7 +73,10 @@ def share_counts(n_features: int, shares: Sequence[float]) -> tuple[int, ...]:
         if not 0 <= share <= 1:
             raise ValueError(f"shares must be from 0 to 1: {share}")
     # 0.07 * 100 is a little more than 7 in floating point, and must not become 8.
-    return tuple(math.ceil(round(share * n_features, 9)) for share in shares)
+    least = min(1, n_features)
+    return tuple(
+        max(least if share else 0, math.ceil(round(share * n_features, 9))) for share in shares
+    )
 
 
 def remove_shares(
