@@ -68,7 +68,7 @@ def switching_points(removal: Removal, n_features: Sequence[int] | np.ndarray) -
     if removal.ks != wanted:
         raise ValueError(f"ks must be 1, 2, ... up to {wanted[-1]}: {removal.ks}")
     # Beyond its last feature an instance keeps its last answer, so a first change is before it.
-    switched = removal.changed.any(axis=1)
+    switched = np.asarray(removal.changed.any(axis=1))
     counts = np.where(switched, removal.changed.argmax(axis=1) + 1, sizes)
     points = np.where(switched, counts / np.maximum(sizes, 1), 1.0)
     return Switching(points, counts, switched)
