@@ -56,7 +56,7 @@ SAMPLED = ["mase", "mase_sparse"]
 GRADIENTS = [name for name in WHITE if name not in SAMPLED]
 PAIRS = [
     *[(name, box) for name in BLACK for box in ("softmax", "tiny", "bilstm")],
-    *[(name, box) for name in WHITE for box in ("embedding", "tiny", "bilstm")],
+    *[(name, box) for name in WHITE for box in ("embedding", "tiny", "bilstm", "transformer")],
     *[(name, box) for name in AMORTISED for box in ("tiny", "bilstm")],
     *[(name, box) for name in LEARNT for box in ("bilstm", "transformer")],
 ]

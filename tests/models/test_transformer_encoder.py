@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from xai_lib.models import batching
 from xai_lib.models.networks import new_network
+from xai_lib.models.scratch import ScratchClassifier
 from xai_lib.models.transformer_encoder import TransformerEncoder
+from xai_lib.models.vocabulary import WordVocabulary
 
 WIDTH, HEADS, CLASSES, PLACES = 8, 4, 3, 12
 
@@ -139,3 +142,37 @@ def test_what_makes_no_network(network: TransformerEncoder) -> None:
         TransformerEncoder(10, 2, 8, (0.1, 0.2))
     with pytest.raises(ValueError, match=r"at most 12 tokens, got 13"):
         network(torch.zeros(1, 13, WIDTH, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_company_changes_no_answer(
+    network: TransformerEncoder, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(batching.PADDING_STEP, "cpu", step)
+    monkeypatch.setitem(batching.TOKEN_BUDGET, "cpu", 20)
+    words = [f"w{i}" for i in range(8)]  # 2 to 9
+    box = ScratchClassifier(
+        network, WordVocabulary(words), "small", ["x", "y", "z"], "cpu", "float32", PLACES
+    )
+    rows = [[2, 3, 4], [], [9], [1, 5, 6, 2, 2, 7, 8, 3, 2, 4, 5, 6], [5, 1]]
+    texts = [" ".join(box.vocabulary.token(i).strip("[]") for i in row) for row in rows]
+    assert box._tokenise(texts[:1])[0].tolist() == rows[0]
+    found = box.predict_proba(texts)
+    table = network.embedding.weight.double().numpy()
+    for row, answer in zip(rows, found, strict=True):
+        logits = by_hand(network, table[row or [0]])["logits"]
+        odds = np.exp(logits - logits.max())
+        np.testing.assert_allclose(answer, odds / odds.sum(), atol=1e-5, rtol=0)
+    one = box.instance(texts[0])
+    mask = np.array([[True, False, True]])
+    for removal, row in (("drop", [2, 4]), ("mask", [2, 1, 4]), ("pad", [2, 0, 4])):
+        logits = by_hand(network, table[row])["logits"]
+        odds = np.exp(logits - logits.max())
+        answer = box.predict_masked(one, mask, removal)[0]
+        np.testing.assert_allclose(answer, odds / odds.sum(), atol=1e-5, rtol=0)
+
+
+def test_a_budget_beyond_the_places(network: TransformerEncoder) -> None:
+    vocabulary = WordVocabulary([f"w{i}" for i in range(8)])
+    with pytest.raises(ValueError, match=r"'x' reads at most 12 words, got a budget of 13"):
+        ScratchClassifier(network, vocabulary, "x", ["x", "y", "z"], "cpu", "float32", PLACES + 1)
