@@ -102,7 +102,9 @@ class Ldav(Explainer):
     Attributes
     ----------
     distance
-        ``"euclidean"``, or ``"cosine"`` as in appendix E.
+        ``"euclidean"``, or ``"cosine"`` as in appendix E. Which of them works depends on how the
+        class vectors were learnt: ``"euclidean"`` needs vectors much longer than the embeddings,
+        see the notes of `xai_lib.models.ldav_training.LdavLosses`.
     group
         See `xai_lib.text.TextInstance`. A word type has the mean score of its occurrences.
 

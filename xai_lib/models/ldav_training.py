@@ -46,12 +46,19 @@ class LdavLosses:
 
     Notes
     -----
-    Deviations: the paper gives no values of rho1 and rho2. Equation 3 as printed grows without
-    end as the class vectors do, and only their directions matter to equation 2, hence the
-    default of `l3`.
+    Deviations: the paper gives no values of rho1 and rho2; the defaults find planted words with
+    both forms of L3. Equation 3 as printed grows without end as the class vectors do, and only
+    their directions matter to equation 2, hence the default of `l3`.
+
+    The form of L3 and the distance of the score (`xai_lib.explainers.ldav.Ldav`) belong together.
+    ``"normalised"`` leaves the vectors about as long as words are; the words that decide become
+    longer than that, the others shorter, so that by the Euclidean distance the others are nearer:
+    use the cosine. ``"literal"`` makes the vectors many times as long; then the Euclidean distance
+    is a projection, and works, as the paper finds. With L2 much stronger than L3 all class vectors
+    take the direction of what the texts share, and no score works.
     """
 
-    rho1: float = 1.0
+    rho1: float = 0.3
     rho2: float = 0.01
     l3: str = "normalised"
     target: str = "predicted"
