@@ -141,20 +141,20 @@ def test_a_long_class_vector_projects() -> None:
 
 def test_words_of_pairs_meet_the_other_text() -> None:
     box = make_box("decomposable")
-    # Means: of b and c (3, 4), of a (3, 4). So a is (9, 16), b is (18, 0), c is (0, 32).
+    # The mean of a and b is (4.5, 2), that of a and c (1.5, 6).
     vectors = [(9.0, 0.0), (0.0, 17.0)]
     with torch.no_grad():
         box.model.class_vectors.copy_(torch.tensor(vectors))
-    met = [(9.0, 16.0), (18.0, 0.0), (0.0, 32.0)]
+    met = [(4.5, 24.0), (9.0, 0.0), (13.5, 8.0), (0.0, 16.0)]
     expected = []
     for z in vectors:
         far = [math.dist(z, word) for word in met]
-        mean = sum(far) / 3
-        spread = math.sqrt(sum((d - mean) ** 2 for d in far) / 3)
+        mean = sum(far) / 4
+        spread = math.sqrt(sum((d - mean) ** 2 for d in far) / 4)
         expected.append([-(d - mean) / spread for d in far])
-    np.testing.assert_allclose(weights(box, "a\nb c"), expected, atol=1e-6, rtol=0)
-    # The nearest to (9, 0) is b, 9 away; the farthest c.
-    assert np.argsort(expected[0]).tolist() == [2, 0, 1]
+    np.testing.assert_allclose(weights(box, "a b\na c"), expected, atol=1e-6, rtol=0)
+    # The vector of b is (9, 0) itself, and (4.5, 24) is the farthest from it.
+    assert (int(np.argmax(expected[0])), int(np.argmin(expected[0]))) == (1, 0)
 
 
 @pytest.mark.parametrize("text", ["a b", "\na b", "a\n", "a\n\n"])
