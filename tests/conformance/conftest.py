@@ -11,7 +11,8 @@ import torch
 
 from xai_lib.models import Classifier, as_classifier
 from xai_lib.models.huggingface import HuggingFaceClassifier
-from xai_lib.models.scratch import ScratchClassifier, new_network
+from xai_lib.models.networks import new_network
+from xai_lib.models.scratch import ScratchClassifier
 from xai_lib.models.tiny import tiny_bert
 from xai_lib.models.token_whitebox import TokenWhiteBox
 from xai_lib.models.vocabulary import WordVocabulary
@@ -66,14 +67,25 @@ def make_tiny(seed: int = 0) -> HuggingFaceClassifier:
     return HuggingFaceClassifier(model, tokenizer, "tiny", device="cpu", precision="float32")
 
 
-def make_bilstm() -> ScratchClassifier:
-    """Build an LSTM with attention, with random weights, that reads as many words as `tiny`."""
+def make_scratch(name: str) -> ScratchClassifier:
+    """Build a network with random weights and class vectors, that reads as much as `tiny`."""
     vocabulary = WordVocabulary([*COEFFICIENTS, *OTHERS])
-    network = new_network(len(vocabulary), len(CLASSES), 12, seed=2)
+    network = new_network(len(vocabulary), len(CLASSES), 12, seed=2, network=name)
+    network.add_class_vectors()
     with torch.no_grad():
         for parameter in network.parameters():
             parameter *= 3.0
-    return ScratchClassifier(network, vocabulary, "bilstm", CLASSES, "cpu", "float32", LIMIT - 2)
+    return ScratchClassifier(network, vocabulary, name, CLASSES, "cpu", "float32", LIMIT - 2)
+
+
+def make_bilstm() -> ScratchClassifier:
+    """Build an LSTM with attention."""
+    return make_scratch("bilstm")
+
+
+def make_transformer() -> ScratchClassifier:
+    """Build a small Transformer of words."""
+    return make_scratch("transformer")
 
 
 class EmbeddingLinear(Classifier):
@@ -148,13 +160,20 @@ def make_box(name: str) -> Classifier:
         return as_classifier(linear_function, CLASSES, "linear")
     if name == "softmax":
         return as_classifier(softmax_function, CLASSES, "softmax")
-    return {"tiny": make_tiny, "embedding": EmbeddingLinear, "bilstm": make_bilstm}[name]()
+    others = {
+        "tiny": make_tiny,
+        "embedding": EmbeddingLinear,
+        "bilstm": make_bilstm,
+        "transformer": make_transformer,
+    }
+    return others[name]()
 
 
 @pytest.fixture(scope="session")
 def boxes() -> dict[str, Classifier]:
     """All black boxes by name."""
-    return {name: make_box(name) for name in ("linear", "softmax", "tiny", "embedding", "bilstm")}
+    names = ("linear", "softmax", "tiny", "embedding", "bilstm", "transformer")
+    return {name: make_box(name) for name in names}
 
 
 @pytest.fixture(scope="session")
@@ -179,6 +198,9 @@ def permuted() -> Callable[[Classifier, Sequence[int]], Classifier]:
             with torch.no_grad():
                 layer.weight.copy_(layer.weight[list(order)].clone())
                 layer.bias.copy_(layer.bias[list(order)].clone())
+                vectors = getattr(own, "class_vectors", None)
+                if vectors is not None:
+                    vectors.copy_(vectors[list(order)].clone())
             own.classes = tuple(classes)
             return own
         return as_classifier(lambda texts: box.predict_proba(texts)[:, list(order)], classes)

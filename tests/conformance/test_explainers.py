@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xai_lib import as_classifier, explain, methods
+from xai_lib import as_classifier, explain
+from xai_lib import methods as every_method
 from xai_lib.explainers import explainer_class, make_explainer
 from xai_lib.explainers.amortised import AmortisedExplainer
 from xai_lib.explainers.base import Explainer
@@ -26,6 +27,12 @@ from xai_lib.models.huggingface import HuggingFaceClassifier
 from xai_lib.models.token_whitebox import TokenWhiteBox
 
 pytest.importorskip("captum")
+
+
+def methods() -> list[str]:
+    """Methods that explain texts; those for pictures alone have tests of their own."""
+    return [name for name in every_method() if "text" in explainer_class(name).modalities]
+
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "lime": {"n_samples": 40},
@@ -43,15 +50,23 @@ SETTINGS: dict[str, dict[str, Any]] = {
 # order. They explain the predicted class and leave the others out.
 TEXT_METHODS = methods("text")
 AMORTISED = [name for name in TEXT_METHODS if issubclass(explainer_class(name), AmortisedExplainer)]
-WHITE = [name for name in TEXT_METHODS if explainer_class(name).white_box and name not in AMORTISED]
-BLACK = [name for name in TEXT_METHODS if name not in [*WHITE, *AMORTISED]]
+# They read what was learnt together with the network, so nothing is known about them from its
+# answers alone either. They explain all classes.
+LEARNT = ["ldav"]
+WHITE = [
+    name
+    for name in TEXT_METHODS
+    if explainer_class(name).white_box and name not in [*AMORTISED, *LEARNT]
+]
+BLACK = [name for name in TEXT_METHODS if name not in [*WHITE, *AMORTISED, *LEARNT]]
 # White-box methods that are not told the gradient but sample around it.
 SAMPLED = ["mase", "mase_sparse"]
 GRADIENTS = [name for name in WHITE if name not in SAMPLED]
 PAIRS = [
     *[(name, box) for name in BLACK for box in ("softmax", "tiny", "bilstm")],
-    *[(name, box) for name in WHITE for box in ("embedding", "tiny", "bilstm")],
+    *[(name, box) for name in WHITE for box in ("embedding", "tiny", "bilstm", "transformer")],
     *[(name, box) for name in AMORTISED for box in ("tiny", "bilstm")],
+    *[(name, box) for name in LEARNT for box in ("bilstm", "transformer")],
 ]
 EACH = pytest.mark.parametrize(("method", "name"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
 BUDGETED = [name for name in TEXT_METHODS if hasattr(explainer_class(name), "n_samples")]
@@ -120,7 +135,7 @@ def test_every_method_is_covered() -> None:
         "saliency", "guided_backprop", "input_x_gradient", "integrated_gradients", "deeplift",
         "smoothgrad", "mase", "mase_sparse",
     }  # fmt: skip
-    assert set(WHITE) | set(BLACK) | set(AMORTISED) == set(TEXT_METHODS)
+    assert set(WHITE) | set(BLACK) | set(AMORTISED) | set(LEARNT) == set(TEXT_METHODS)
 
 
 # Determinism ----------------------------------------------------------------------------------
@@ -423,7 +438,26 @@ def test_bad_answers_of_the_black_box(method: str, kind: str, boxes: dict[str, C
         run(method, [text], as_classifier(answer, boxes["softmax"].classes, "broken"))
 
 
-@pytest.mark.parametrize("method", TEXT_METHODS)
+@pytest.mark.parametrize("method", LEARNT)
+def test_network_that_answers_nan(method: str, boxes: dict[str, Classifier]) -> None:
+    box: Any = copy.deepcopy(boxes["bilstm"])
+    box.model.output.bias.fill_(float("nan"))
+    with pytest.raises(ValueError, match=r"'bilstm'.*not finite.*good"):
+        run(method, ["good bad"], box)
+
+
+@pytest.mark.parametrize("method", LEARNT)
+@pytest.mark.parametrize("text", ["good bad", ""])
+@pytest.mark.parametrize("name", ["linear", "tiny"])
+def test_learnt_methods_say_what_they_need(
+    method: str, text: str, name: str, boxes: dict[str, Classifier]
+) -> None:
+    listed = re.escape(", ".join(BLACK))
+    with pytest.raises(ValueError, match=f"'{method}' needs class vectors.*'{name}'.*{listed}"):
+        run(method, [text], boxes[name])
+
+
+@pytest.mark.parametrize("method", [name for name in TEXT_METHODS if name not in LEARNT])
 def test_transformer_that_answers_nan(method: str, boxes: dict[str, Classifier]) -> None:
     tiny: Any = boxes["tiny"]
     box = HuggingFaceClassifier(

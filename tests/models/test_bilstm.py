@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from xai_lib.models.bilstm import BiLSTMAttention
-from xai_lib.models.scratch import new_network
+from xai_lib.models.networks import new_network
 
 WIDTH, CLASSES = 6, 3
 

@@ -11,12 +11,8 @@ import torch
 
 from xai_lib.explainers import make_explainer
 from xai_lib.models import Classifier, batching, load_classifier
-from xai_lib.models.scratch import (
-    ScratchClassifier,
-    is_scratch_folder,
-    load_scratch,
-    new_network,
-)
+from xai_lib.models.networks import new_network
+from xai_lib.models.scratch import ScratchClassifier, is_scratch_folder, load_scratch
 from xai_lib.models.vocabulary import WordVocabulary
 from xai_lib.models.whitebox import EmbeddingPrediction, Vocabulary, WhiteBox
 

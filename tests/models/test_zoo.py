@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 
 from xai_lib.data import load_dataset
 from xai_lib.models import load_classifier, zoo
+from xai_lib.models.ldav_training import LdavLosses
+from xai_lib.models.scratch_training import ScratchRecipe
 from xai_lib.models.training import fine_tune
 
 NAME = "tiny-planted"
@@ -146,6 +149,58 @@ def test_progress_is_reported_in_tenths_where_there_is_no_terminal(capsys):
     assert len(lines) == 10
     assert lines[0] == "training x: step 4/40, loss 0.250"
     assert lines[-1] == "training x: step 40/40, loss 0.025"
+
+
+def test_what_was_cached_keeps_its_name(cache, monkeypatch):
+    """The name is written out from what it depended on before there were other networks."""
+    monkeypatch.setattr(zoo, "_train_into", lambda *_: None)
+    recipe = {
+        "epochs": 8, "batch_size": 32, "learning_rate": 5e-3, "patience": 2, "held_out": 0.1,
+        "max_length": 128, "vocabulary": 20000, "min_count": 2, "width": 32,
+        "dropout": [0.3, 0.3, 0.5], "embedding_std": 0.3, "n_train": None, "seed": 0,
+    }  # fmt: skip
+    entry = {"dataset": "planted", "base": "bilstm", "recipe": recipe, "n_test": None}
+    sha256 = load_dataset("planted", "train").sha256
+    facts = {"entry": entry, "train": sha256, "base": "bilstm-attention-1"}
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+    assert zoo.train_named("bilstm-planted", "cpu", progress=silent).name == (
+        f"bilstm-planted-{digest}"
+    )
+    recipe = zoo.ZOO["minilm-imdb"].recipe.to_dict()
+    assert zoo.ZOO["minilm-imdb"].describe() == {
+        "dataset": "imdb", "base": "minilm", "recipe": recipe, "n_test": 5000, "max_words": 80,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("dataset", "network"), [("planted", "transformer"), ("planted_pairs", "decomposable")]
+)
+def test_other_networks_with_class_vectors(dataset, network, cache, monkeypatch):
+    recipe = ScratchRecipe(
+        epochs=1, width=8, max_length=40, n_train=60, network=network, ldav=LdavLosses()
+    )
+    monkeypatch.setitem(zoo.ZOO, "new", zoo.ZooEntry(dataset, network, recipe, 20))
+    box = load_classifier("new", device="cpu")
+    assert box.class_vectors.shape == (len(box.classes), 8)
+    assert type(box.model) is zoo.NETWORKS[network]
+    assert box.card["recipe"] == recipe.to_dict()
+    assert box.card["base"] == zoo.NETWORKS[network].title
+    assert len(box.card["class_vector_norms"]) == len(box.classes)
+    folder = zoo.train_named("new", "cpu")
+    other = dataclasses.replace(recipe, ldav=LdavLosses(rho1=0.5))
+    monkeypatch.setitem(zoo.ZOO, "new", zoo.ZooEntry(dataset, network, other, 20))
+    assert zoo.train_named("new", "cpu") != folder
+
+
+def test_a_recipe_is_one_of_its_base():
+    with pytest.raises(ValueError, match=r"'gru'. Valid: minilm, tiny, bilstm, transformer"):
+        zoo.ZooEntry("planted", "gru", ScratchRecipe())
+    with pytest.raises(ValueError, match=r"recipe of a 'bilstm' trains the network 'transformer'"):
+        zoo.ZooEntry("planted", "bilstm", ScratchRecipe(network="transformer"))
+    with pytest.raises(ValueError, match=r"recipe of a 'minilm' trains the network 'bilstm'"):
+        zoo.ZooEntry("planted", "minilm", ScratchRecipe())
+    with pytest.raises(ValueError, match=r"recipe of a 'bilstm' trains the network None"):
+        zoo.ZooEntry("planted", "bilstm", zoo.ZOO[NAME].recipe)
 
 
 def test_names_of_the_zoo_have_data_and_a_base():

@@ -14,6 +14,7 @@ from xai_lib.report.cells import (
     PARTLY,
     REPRODUCED,
     difference_of,
+    label_of,
     text_of,
     two_sided,
 )
@@ -551,6 +552,34 @@ def test_identical(save):
     outcome = same(save, [0.6, 0.7], [0.6, 0.69])
     assert (outcome.verdict, outcome.effect) == (PARTLY, pytest.approx(0.01))
     assert same(save, [0.6, 0.7], [0.5, 0.8]).verdict == NOT_REPRODUCED
+
+
+def test_identical_without_k(save):
+    """LDAV's tables have one number for each method and measure."""
+    claim = make_claim(
+        "identical", item="table-1", first="guided_backprop", second="saliency", tolerance=0.005,
+        where={"measure": "switching point"},
+    )  # fmt: skip
+
+    def decide(first, second):
+        rows = [
+            mean(value, setting="emotion", measure=measure, method=method)
+            for method, values in (("guided_backprop", first), ("saliency", second))
+            for measure, value in zip(("switching point", "never switches"), values, strict=True)
+        ]
+        return rules.decide({"table-1": save("table-1", rows)}, claim)
+
+    outcome = decide([0.23, 0.5], [0.23, 0.9])
+    assert (outcome.verdict, outcome.effect) == (REPRODUCED, 0.0)
+    assert outcome.sentence.startswith("Guided backprop minus Saliency, Emotion: 0.000 [")
+    outcome = decide([0.23, 0.5], [0.24, 0.5])
+    assert (outcome.verdict, outcome.effect) == (NOT_REPRODUCED, pytest.approx(-0.01))
+
+
+def test_a_cell_names_its_phrase():
+    place = {"setting": "emotion", "class": "printed class first", "phrase": "Corona virus"}
+    claim = make_claim("level", item="x", label="share of runs")
+    assert label_of(claim, place) == 'share of runs, Emotion, "Corona virus"'
 
 
 def test_a_difference_that_rounds_to_zero_has_no_sign():

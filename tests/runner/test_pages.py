@@ -57,10 +57,17 @@ def test_the_status_says_what_was_run_on_what(project: Project) -> None:
 
 
 def test_the_claims_are_one_block_of_html(project: Project) -> None:
-    text = claims_markdown(project.staged("ci"))
+    text = claims_markdown(project.staged("ci"), ["lipex", "tutorial"])
     assert text.startswith("```{raw} html\n")
     assert text.endswith("\n```\n")
     assert "not testable here" in text  # there are no results
+
+
+def test_only_papers_with_a_chapter_are_on_the_claims_page(project: Project) -> None:
+    text = claims_markdown(project.staged("ci"), ["mase", "lipex", "tutorial"])
+    found = [name for name in ("LIPEx", "LDAV", "MASE") if f"Claims of {name} and" in text]
+    assert found == ["LIPEx", "MASE"]
+    assert text.index("Claims of LIPEx") < text.index("Claims of MASE")
 
 
 def test_no_repository_no_commit(project: Project) -> None:

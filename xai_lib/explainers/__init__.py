@@ -25,6 +25,7 @@ _METHODS = {
     "mase": ("mase", "Mase"),
     "mase_sparse": ("mase", "MaseSparse"),
     "pflex": ("pflex", "PFLex"),
+    "ldav": ("ldav", "Ldav"),
     "xrai": ("xrai", "Xrai"),
     "guided_ig": ("pixel_paths", "GuidedIG"),
     "blur_ig": ("pixel_paths", "BlurIG"),

@@ -1,6 +1,11 @@
 """Metrics: one module for each family, pure functions on arrays, intervals with every mean."""
 
 from xai_lib.metrics.agreement import cosine_agreement, rank_correlation, top_k_overlap
+from xai_lib.metrics.classification import (
+    expected_calibration_error,
+    macro_f1,
+    macro_f1_with_empty,
+)
 from xai_lib.metrics.cost import Timing, measure, median_with_interval, peak_memory
 from xai_lib.metrics.delta_accuracy import (
     DeltaAccuracy,
@@ -14,6 +19,7 @@ from xai_lib.metrics.distortion import (
     distortion_curve,
     head_probabilities,
 )
+from xai_lib.metrics.erasure import ShareRemoval, remove_shares, share_counts
 from xai_lib.metrics.faithfulness import Removal, prediction_change, removal_masks, remove_top
 from xai_lib.metrics.fidelity import (
     clip_to_distribution,
@@ -39,6 +45,7 @@ from xai_lib.metrics.significance import (
     wilcoxon,
 )
 from xai_lib.metrics.stability import AngleJaccard, angle_jaccard, jaccard, top_k_jaccard
+from xai_lib.metrics.switching import Switching, remove_each, switching_points
 
 __all__ = [
     "AngleJaccard",
@@ -46,6 +53,8 @@ __all__ = [
     "Distortion",
     "Estimate",
     "Removal",
+    "ShareRemoval",
+    "Switching",
     "Timing",
     "accuracy_loss",
     "angle_jaccard",
@@ -57,11 +66,14 @@ __all__ = [
     "distort_head",
     "distortion_curve",
     "encoder_macs",
+    "expected_calibration_error",
     "head_probabilities",
     "hellinger2",
     "holm",
     "jaccard",
     "layers_macs",
+    "macro_f1",
+    "macro_f1_with_empty",
     "mcnemar",
     "mean_with_interval",
     "measure",
@@ -72,9 +84,13 @@ __all__ = [
     "random_rankings",
     "rank_correlation",
     "removal_masks",
+    "remove_each",
+    "remove_shares",
     "remove_top",
     "reprediction_match",
     "sd_over_rounds",
+    "share_counts",
+    "switching_points",
     "t_interval",
     "top_k_jaccard",
     "top_k_overlap",

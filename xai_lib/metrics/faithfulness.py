@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 KS = (1, 2, 3, 4, 5)
+LEAST_PROBABILITY = 1e-12
 
 
 class Instance(Protocol):
@@ -28,22 +29,19 @@ class MaskedPredictor(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Removal:
-    """Predictions before and after the top features of n instances were removed.
+class Removed:
+    """Predictions before and after n instances lost features, at L levels of removal.
 
     Attributes
     ----------
     original
         (n, C) probabilities of the whole instances.
     probabilities
-        (n, len(ks), C) probabilities after removing the top k features, for each k.
-    ks
-        The numbers of removed features.
+        (n, L, C) probabilities after each removal.
     """
 
     original: np.ndarray
     probabilities: np.ndarray
-    ks: tuple[int, ...]
 
     @cached_property
     def predicted(self) -> np.ndarray:
@@ -52,15 +50,53 @@ class Removal:
 
     @cached_property
     def changed(self) -> np.ndarray:
-        """(n, len(ks)) bool: whether the predicted class is another one after the removal."""
+        """(n, L) bool: whether the predicted class is another one after the removal."""
         return np.argmax(self.probabilities, axis=-1) != self.predicted[:, None]
 
     @cached_property
+    def retained(self) -> np.ndarray:
+        """(n, L) bool: whether it is the same; the mean over instances is LDAV's degradation score.
+
+        Bashier et al., LDAV (COLING 2022), equation 6. Lower is better: the equation counts
+        agreement, though the text around it speaks of a drop.
+        """
+        return ~self.changed
+
+    @cached_property
     def drop(self) -> np.ndarray:
-        """(n, len(ks)): fall of the predicted class's probability; negative where it rises."""
-        full = np.take_along_axis(self.original, self.predicted[:, None], axis=1)
+        """(n, L): fall of the predicted class's probability; negative where it rises."""
+        before, after = self._of_predicted
+        return before - after
+
+    @cached_property
+    def log_ratio(self) -> np.ndarray:
+        """(n, L): log of the predicted class's probability after the removal over that before.
+
+        Bashier et al., LDAV (COLING 2022), equation 7, which calls it log-odds although no
+        odds occur in it. Lower is better. Probabilities below 1e-12 count as 1e-12.
+        """
+        before, after = (np.log(np.maximum(p, LEAST_PROBABILITY)) for p in self._of_predicted)
+        return after - before
+
+    @cached_property
+    def _of_predicted(self) -> tuple[np.ndarray, np.ndarray]:
+        """(n, 1) and (n, L): the predicted class's probability before and after."""
+        before = np.take_along_axis(self.original, self.predicted[:, None], axis=1)
         index = self.predicted[:, None, None]
-        return full - np.take_along_axis(self.probabilities, index, axis=2)[..., 0]
+        return before, np.take_along_axis(self.probabilities, index, axis=2)[..., 0]
+
+
+@dataclass(frozen=True, eq=False)
+class Removal(Removed):
+    """Predictions before and after the top k features of n instances were removed.
+
+    Attributes
+    ----------
+    ks
+        The L numbers of removed features.
+    """
+
+    ks: tuple[int, ...]
 
 
 def removal_masks(n_features: int, ranking: np.ndarray, ks: Sequence[int] = KS) -> np.ndarray:
@@ -148,6 +184,43 @@ def remove_top(
     for name, given in (("instances", instances), ("rankings", rankings), ("ks", ks)):
         if not len(given):
             raise ValueError(f"{name} must not be empty")
+
+    def cut(instance: Instance, ranking: np.ndarray) -> np.ndarray:
+        return removal_masks(instance.n_features, ranking, ks)
+
+    original, removed = predict_cut(instances, rankings, classifier, cut, removal)
+    counts = tuple(int(k) for k in ks)
+    return {method: Removal(original, after, counts) for method, after in removed.items()}
+
+
+def predict_cut(
+    instances: Sequence[Instance],
+    rankings: Mapping[str, Sequence[np.ndarray]],
+    classifier: MaskedPredictor,
+    cut: Callable[[Any, np.ndarray], np.ndarray],
+    removal: str,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Predict n instances whole and cut as each method ranks their features, in one call.
+
+    Parameters
+    ----------
+    instances, rankings, classifier, removal
+        As in `remove_top`.
+    cut
+        Makes the (L, F) masks of an instance and a ranking; L is the same for all.
+
+    Returns
+    -------
+    original : numpy.ndarray
+        (n, C) probabilities of the whole instances.
+    removed : dict of str to numpy.ndarray
+        (n, L, C) probabilities for each method.
+
+    Raises
+    ------
+    ValueError
+        If a method has not one ranking for each instance, or a ranking is not valid.
+    """
     for method, ranked in rankings.items():
         if len(ranked) != len(instances):
             raise ValueError(
@@ -156,16 +229,11 @@ def remove_top(
     masks = []
     for i, instance in enumerate(instances):
         whole = np.ones((1, instance.n_features), dtype=bool)
-        cut = [removal_masks(instance.n_features, ranked[i], ks) for ranked in rankings.values()]
-        masks.append(np.concatenate([whole, *cut]))
+        masks.append(np.concatenate([whole, *(cut(instance, r[i]) for r in rankings.values())]))
     predictions = np.stack(classifier.predict_masked(list(instances), masks, removal))
-    original, n_ks = predictions[:, 0], len(ks)
-    return {
-        method: Removal(
-            original=original,
-            probabilities=predictions[:, 1 + j * n_ks : 1 + (j + 1) * n_ks],
-            ks=tuple(int(k) for k in ks),
-        )
+    levels = (predictions.shape[1] - 1) // len(rankings)
+    return predictions[:, 0], {
+        method: predictions[:, 1 + j * levels : 1 + (j + 1) * levels]
         for j, method in enumerate(rankings)
     }
 

@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from xai_lib.models.bilstm import ARCHITECTURE, DROPOUT, EMBEDDING_STD, BiLSTMAttention
+from xai_lib.models.networks import NETWORKS, network_from_settings
 from xai_lib.models.precision import check_precision, pick_device
 from xai_lib.models.token_classifier import Tokens
 from xai_lib.models.token_whitebox import TokenWhiteBox
 from xai_lib.models.vocabulary import PADDING, UNKNOWN, WordVocabulary, lower_words
+from xai_lib.models.word_network import WordNetwork
 from xai_lib.text import TextInstance, make_instance
 
 CONFIG, WORDS, WEIGHTS = "scratch.json", "vocabulary.json", "model.safetensors"
 
 
 class ScratchClassifier(TokenWhiteBox):
-    """An LSTM with attention on whole words; see `xai_lib.models.bilstm.BiLSTMAttention`.
+    """A small network on whole words; see `xai_lib.models.networks.NETWORKS`.
 
     A token is a word of `xai_lib.text.find_words`, lower-cased; there are no special tokens, and
     punctuation is not read. A mask picks among the words, so that words never grow together. A
@@ -29,13 +30,14 @@ class ScratchClassifier(TokenWhiteBox):
     token), or is padding that is attended to (``"pad"``: a zero vector in its place). A text
     without words is one such padding.
 
-    Hidden states: layer 0 is the embedding of a word, layer 1 what the LSTM says of it. There is
-    no [CLS]; the state of the text is, in both layers, what the last linear layer reads.
+    Hidden states: layer 0 is the embedding of a word, layer 1 what the network says of it. There
+    is no [CLS]; the state of the text is, in both layers, what the last linear layer reads.
 
     Parameters
     ----------
     network
-        A `BiLSTMAttention`.
+        A `WordNetwork` of one text; for pairs see
+        `xai_lib.models.pair_classifier.PairClassifier`.
     vocabulary
         Its words.
     name
@@ -54,13 +56,13 @@ class ScratchClassifier(TokenWhiteBox):
     Raises
     ------
     ValueError
-        For an unknown device or precision, a budget without room for a word, or a network whose
-        sizes are not those of the vocabulary and the classes.
+        For an unknown device or precision, a budget without room for a word or beyond what the
+        network reads, or a network whose sizes are not those of the vocabulary and the classes.
     """
 
     def __init__(
         self,
-        network: BiLSTMAttention,
+        network: WordNetwork,
         vocabulary: WordVocabulary,
         name: str,
         classes: Sequence[str],
@@ -72,6 +74,16 @@ class ScratchClassifier(TokenWhiteBox):
         check_precision(precision)
         if max_words < 1:
             raise ValueError(f"max_words must be at least 1, got {max_words}.")
+        if network.max_positions is not None and max_words > network.max_positions:
+            raise ValueError(
+                f"The network {name!r} reads at most {network.max_positions} words, got a budget "
+                f"of {max_words}."
+            )
+        if network.pairs != self.pairs:
+            raise ValueError(
+                f"The network {name!r} reads {('one text', 'pairs')[network.pairs]}; "
+                "`xai_lib.models.pair_classifier.as_scratch` picks the classifier for it."
+            )
         sizes = (network.embedding.num_embeddings, network.output.out_features)
         if sizes != (len(vocabulary), len(self.classes)):
             raise ValueError(
@@ -103,17 +115,11 @@ class ScratchClassifier(TokenWhiteBox):
         weights = {key: value.cpu().contiguous() for key, value in self.model.state_dict().items()}
         save_file(weights, folder / WEIGHTS)
         self.vocabulary.save(folder / WORDS)
-        dropouts = (
-            self.model.embedding_dropout,
-            self.model.state_dropout,
-            self.model.pooled_dropout,
-        )
         config = {
-            "architecture": ARCHITECTURE,
+            "architecture": self.model.architecture,
             "name": self.name,
             "classes": self.classes,
-            "width": self.width,
-            "dropout": [layer.p for layer in dropouts],
+            **self.model.settings(),
             "max_words": self.max_length,
         }
         (folder / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
@@ -168,24 +174,42 @@ class ScratchClassifier(TokenWhiteBox):
         """Length of a hidden state."""
         return int(self.model.embedding.embedding_dim)
 
-    def _embedded(self, network: Any, arguments: dict[str, torch.Tensor]) -> torch.Tensor:
-        given = arguments.get("inputs_embeds")
-        found: torch.Tensor = network.embedding(arguments["input_ids"]) if given is None else given
+    @property
+    def class_vectors(self) -> torch.Tensor | None:
+        """The (C, d) vectors of the classes in the space of the embeddings, where it has any."""
+        vectors = self.model.class_vectors
+        return None if vectors is None else vectors.detach()
+
+    def _read(
+        self, network: Any, arguments: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return embeddings and attention as the network takes them."""
+        given, attention = arguments.get("inputs_embeds"), arguments.get("attention_mask")
+        if given is not None:
+            return given, attention
+        found: tuple[torch.Tensor, torch.Tensor | None] = network.read(
+            arguments["input_ids"], attention
+        )
         return found
 
     def _answer(self, network: Any, **arguments: torch.Tensor) -> torch.Tensor:
-        attention = arguments.get("attention_mask")
+        embedded, attention = self._read(network, arguments)
         # Without padding there is nothing to mask. Elsewhere than on a CPU, asking would wait.
-        if attention is not None and attention.device.type == "cpu" and bool(attention.all()):
+        if (
+            attention is not None
+            and not self.pairs
+            and attention.device.type == "cpu"
+            and bool(attention.all())
+        ):
             attention = None
-        logits: torch.Tensor = network(self._embedded(network, arguments), attention)
+        logits: torch.Tensor = network(embedded, attention)
         return logits
 
     def _with_states(
         self, arguments: dict[str, torch.Tensor], layers: list[int]
     ) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
-        network, attention = self._runner, arguments.get("attention_mask")
-        embedded = self._embedded(network, arguments)
+        network = self._runner
+        embedded, attention = self._read(network, arguments)
         states = network.states(embedded, attention)
         pooled = network.pool(states, attention)
         texts = pooled[:, None].expand(-1, len(layers), -1)
@@ -234,6 +258,8 @@ def load_scratch(
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    from xai_lib.models.pair_classifier import as_scratch
+
     folder = Path(path)
     if missing := [file for file in (CONFIG, WORDS, WEIGHTS) if not (folder / file).is_file()]:
         raise ValueError(
@@ -241,19 +267,23 @@ def load_scratch(
             f"{', '.join(missing)}."
         )
     config = json.loads((folder / CONFIG).read_text("utf-8"))
-    if config.get("architecture") != ARCHITECTURE:
-        raise ValueError(
-            f"{str(path)!r} holds a network {config.get('architecture')!r}. Valid: {ARCHITECTURE}."
-        )
     vocabulary = WordVocabulary.load(folder / WORDS)
-    network = new_network(
-        len(vocabulary), len(config["classes"]), config["width"], tuple(config["dropout"])
+    network = network_from_settings(
+        config.get("architecture"), len(vocabulary), len(config["classes"]), config
     )
+    if network is None:
+        valid = ", ".join(kind.architecture for kind in NETWORKS.values())
+        raise ValueError(
+            f"{str(path)!r} holds a network {config.get('architecture')!r}. Valid: {valid}."
+        )
     try:
-        network.load_state_dict(load_file(folder / WEIGHTS))
+        weights = load_file(folder / WEIGHTS)
+        if "class_vectors" in weights:
+            network.add_class_vectors()
+        network.load_state_dict(weights)
     except (RuntimeError, SafetensorError) as error:
         raise ValueError(f"The weights in {str(path)!r} do not fit: {error}") from error
-    return ScratchClassifier(
+    return as_scratch(
         network,
         vocabulary,
         name or config["name"],
@@ -262,17 +292,3 @@ def load_scratch(
         precision,
         max_words or config["max_words"],
     )
-
-
-def new_network(
-    n_words: int,
-    n_classes: int,
-    width: int = 128,
-    dropout: tuple[float, float, float] = DROPOUT,
-    embedding_std: float = EMBEDDING_STD,
-    seed: int = 0,
-) -> BiLSTMAttention:
-    """Make an untrained `BiLSTMAttention` with weights from a seed, leaving torch's own alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return BiLSTMAttention(n_words, n_classes, width, dropout, embedding_std)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,7 +17,15 @@ from xai_lib.text import TextInstance
 
 
 class TokenWhiteBox(TokenClassifier):
-    """The white-box half of a `TokenClassifier`; see `xai_lib.models.whitebox.WhiteBox`."""
+    """The white-box half of a `TokenClassifier`; see `xai_lib.models.whitebox.WhiteBox`.
+
+    Attributes
+    ----------
+    pairs
+        Whether it reads two texts; then the attention says which of them a token belongs to.
+    """
+
+    pairs: ClassVar[bool] = False
 
     @property
     def network(self) -> torch.nn.Module:
@@ -47,10 +56,15 @@ class TokenWhiteBox(TokenClassifier):
             ids[row, : len(one.ids)] = one.ids
             attention[row, : len(one.ids)] = 1
             word[row, : len(one.ids)] = one.word
-        table = self.model.get_input_embeddings()
+        numbers, there = (torch.from_numpy(one).to(self.device) for one in (ids, attention))
         with torch.no_grad():
-            embeddings = table(torch.from_numpy(ids).to(self.device))
-        return Embedded(embeddings, torch.from_numpy(attention).to(self.device), word)
+            return Embedded(*self._look_up(numbers, there), word)
+
+    def _look_up(
+        self, ids: torch.Tensor, attention: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the embeddings of tokens, and the attention that goes with them."""
+        return self.model.get_input_embeddings()(ids), attention
 
     def padding_embedding(self) -> torch.Tensor:
         """Return the (d,) embedding of the padding token; zeros where there is none."""
@@ -93,7 +107,7 @@ class TokenWhiteBox(TokenClassifier):
         """
         arguments = {"inputs_embeds": embeddings.to(getattr(torch, self.precision))}
         # Without padding there is nothing to mask, and predictions on a CPU have none either.
-        if not (attention.device.type == "cpu" and bool(attention.all())):
+        if self.pairs or not (attention.device.type == "cpu" and bool(attention.all())):
             arguments["attention_mask"] = attention
         with torch.inference_mode():
             return self._answer(self._runner, **arguments).float()

@@ -22,7 +22,8 @@ class Embedded:
     embeddings
         (n, T, d) float32 word embeddings, before positions are added.
     attention
-        (n, T) int64: 1 for a token, 0 for padding.
+        (n, T) int64: 1 for a token, 0 for padding. Where the network reads pairs of texts, 2 for
+        a token of the second.
     word
         (n, T) int: index of the word of the instance that a token belongs to; negative for
         separators, special tokens and padding.

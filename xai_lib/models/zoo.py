@@ -15,15 +15,21 @@ import numpy as np
 
 from xai_lib.data import Dataset, load_dataset
 from xai_lib.data.wheels import cache_folder
-from xai_lib.models.bilstm import ARCHITECTURE
 from xai_lib.models.huggingface import HuggingFaceClassifier, load_huggingface
 from xai_lib.models.minilm import MINILM, minilm_folder
+from xai_lib.models.networks import NETWORKS
 from xai_lib.models.precision import pick_device
 from xai_lib.models.scratch import is_scratch_folder, load_scratch
 from xai_lib.models.scratch_training import ScratchRecipe, train_scratch
 from xai_lib.models.token_whitebox import TokenWhiteBox
 from xai_lib.models.training import Recipe, fine_tune
 from xai_lib.models.training_run import FileLock, progress_bar
+
+_BASES = {
+    "minilm": "MiniLM, 6 layers, 22.7 M parameters, pretrained",
+    "tiny": "BERT, 2 layers, 48 wide, from scratch",
+    **{name: kind.title for name, kind in NETWORKS.items()},
+}
 
 
 @dataclass(frozen=True)
@@ -36,15 +42,20 @@ class ZooEntry:
         What it is trained and tested on, a name of `xai_lib.data`.
     base
         ``"minilm"``: pretrained MiniLM (6 layers, 22.7 M parameters) from the package registry.
-        ``"tiny"``: a BERT of two layers made from the training words. ``"bilstm"``: an LSTM in
-        both directions with attention, on the training words, see `xai_lib.models.bilstm`.
+        ``"tiny"``: a BERT of two layers made from the training words. ``"bilstm"`` and the other
+        names of `xai_lib.models.networks.NETWORKS`: that network, on the training words.
     recipe
-        How it is trained, a `ScratchRecipe` for ``"bilstm"``; `recipe.max_length` is also its
-        token budget afterwards.
+        How it is trained, for the networks a `ScratchRecipe` of that network; `recipe.max_length`
+        is also its token budget afterwards.
     n_test
         Held-out texts for its accuracy; None takes the whole test split.
     max_words
         Texts are cut after so many words, in training and test; None keeps them whole.
+
+    Raises
+    ------
+    ValueError
+        If the base is unknown or the recipe is of another.
     """
 
     dataset: str
@@ -52,6 +63,24 @@ class ZooEntry:
     recipe: Recipe | ScratchRecipe
     n_test: int | None = None
     max_words: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the recipe is one of the base."""
+        if self.base not in _BASES:
+            raise ValueError(f"Unknown base {self.base!r}. Valid: {', '.join(_BASES)}.")
+        of = self.recipe.network if isinstance(self.recipe, ScratchRecipe) else None
+        if of != (self.base if self.base in NETWORKS else None):
+            raise ValueError(f"The recipe of a {self.base!r} trains the network {of!r}.")
+
+    def describe(self) -> dict[str, Any]:
+        """Return all that the weights depend on besides data and code, as plain data.
+
+        A setting that does nothing is left out: it must not rename what is cached.
+        """
+        described = {**asdict(self), "recipe": self.recipe.to_dict()}
+        if self.max_words is None:
+            del described["max_words"]
+        return described
 
     def data(self, split: str, data_dir: str | Path | None = None) -> Dataset:
         """Load a split as the black box reads it."""
@@ -142,10 +171,7 @@ def train_named(
     entry = ZOO[name]
     train, test = entry.data("train", data_dir), entry.data("test", data_dir)
     # What the weights depend on is in the folder's name: a changed recipe trains anew.
-    described = asdict(entry)
-    if entry.max_words is None:  # A setting that does nothing must not rename what is cached.
-        del described["max_words"]
-    facts = {"entry": described, "train": train.sha256, "base": _origin(entry)}
+    facts = {"entry": entry.describe(), "train": train.sha256, "base": _origin(entry)}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
     folder = cache_folder() / "models" / f"{name}-{digest}"
     if (folder / "card.json").is_file():
@@ -199,19 +225,13 @@ def _train_into(
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-_BASES = {
-    "minilm": "MiniLM, 6 layers, 22.7 M parameters, pretrained",
-    "tiny": "BERT, 2 layers, 48 wide, from scratch",
-    "bilstm": "LSTM in both directions with attention, from scratch",
-}
-
 _Trained = tuple[TokenWhiteBox, dict[str, Any], Callable[[Path], None]]
 """The black box, what is to be recorded of its training, and a function that saves it."""
 
 
 def _origin(entry: ZooEntry) -> str:
     """Return what else the weights depend on: those that training starts from, or the network."""
-    return ARCHITECTURE if entry.base == "bilstm" else MINILM.sha256
+    return NETWORKS[entry.base].architecture if entry.base in NETWORKS else MINILM.sha256
 
 
 def _from_scratch(

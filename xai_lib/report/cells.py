@@ -20,6 +20,8 @@ VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE)
 
 HOLDS, LEANS, FAILS = "holds", "leans", "fails"
 _ORDER = {FAILS: 0, LEANS: 1, HOLDS: 2}
+# Columns whose values are words of the paper.
+_QUOTED = ("phrase", "lexicon")
 
 Results = Mapping[str, Result]
 
@@ -215,7 +217,7 @@ def text_of(cell: Cell, sign: bool) -> str:
 
 
 def label_of(claim: papers.Claim, place: Row) -> str:
-    """Say in words what a cell is: who against whom, where, at which K or angle."""
+    """Say in words what a cell is: who against whom, where, at which K or angle, of what."""
     parts = []
     for column, value in place.items():
         if column == "setting":
@@ -230,6 +232,8 @@ def label_of(claim: papers.Claim, place: Row) -> str:
             parts.append(f"{value} perturbations")
         elif column == "change":
             parts.append(str(value))
+        elif column in _QUOTED:
+            parts.append(f'"{value}"')
     where = ", ".join(parts)
     if "first" in place:
         return f"{method_name(place['first'])} minus {method_name(place['second'])}, {where}"

@@ -27,7 +27,7 @@ rule                      reads
 ``trend``                 rows: setting, the columns in ``where`` and ``along``; mean
 ``level_and_trend``       as ``level`` and ``trend``
 ``tracks``                comparisons: setting, first, second, sigma or the column ``along``
-``identical``             rows: setting, method, k; mean
+``identical``             rows: setting, method, the columns in ``where``, k if there is one; mean
 ``time_saving``           comparisons in seconds: setting, first, second, mean_second
 ========================  ====================================================================
 """

@@ -122,18 +122,19 @@ def tracks(results: Results, claim: papers.Claim) -> Outcome:
 
 @rule("identical")
 def identical(results: Results, claim: papers.Claim) -> Outcome:
-    """Two methods have the same mean, up to a tolerance, at every single K.
+    """Two methods have the same mean, up to a tolerance, at every single K, where rows have a K.
 
-    Parameters: ``item``, ``settings``, ``first``, ``second``, ``tolerance``. The question is
-    whether the numbers are the same, so the means decide; the interval shown is that of
-    independent means.
+    Parameters: ``item``, ``settings``, ``first``, ``second``, ``where`` (further columns that pick
+    the rows), ``tolerance``. The question is whether the numbers are the same, so the means
+    decide; the interval shown is that of independent means.
     """
     wanted = claim.parameters
     result = result_of(results, claim)
     cells = []
     for setting in settings_run(result.rows, claim):
-        for row in rows_of(result, "rows", {"setting": setting, "method": wanted["first"]}):
-            where = {"setting": setting, "k": row["k"]}
+        picked = {"setting": setting, **wanted.get("where", {})}
+        for row in rows_of(result, "rows", {**picked, "method": wanted["first"]}):
+            where = {**picked, "k": row["k"]} if "k" in row else picked
             other = rows_of(result, "rows", {**where, "method": wanted["second"]})[0]
             place = {**where, "first": wanted["first"], "second": wanted["second"]}
             cell = two_sided(claim, place, difference_of(row, other), wanted["tolerance"])

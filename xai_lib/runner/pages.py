@@ -32,7 +32,7 @@ def write_generated(tree: BookTree, names: list[str]) -> None:
     """
     tree.generated.mkdir(parents=True, exist_ok=True)
     (tree.generated / "status.md").write_text(status_markdown(tree, names), "utf-8")
-    (tree.generated / "claims.md").write_text(claims_markdown(tree), "utf-8")
+    (tree.generated / "claims.md").write_text(claims_markdown(tree, names), "utf-8")
     (tree.generated / "zoo.md").write_text(zoo_markdown(), "utf-8")
     (tree.generated / "speed.md").write_text(speed_markdown(), "utf-8")
 
@@ -147,22 +147,27 @@ def status_markdown(tree: BookTree, names: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def claims_markdown(tree: BookTree) -> str:
+def claims_markdown(tree: BookTree, names: list[str]) -> str:
     """Return the table of all claims with their verdicts.
 
     Parameters
     ----------
     tree : BookTree
         The book; its results decide.
+    names : list of str
+        Notebooks in the table of contents. A paper that has none yet is left out: its claims
+        would all read "not testable here", which means something else.
 
     Returns
     -------
     str
         MyST Markdown.
     """
+    from xai_lib import papers
     from xai_lib.report.claims import claims_table
 
-    return f"```{{raw}} html\n{claims_table(folder=tree.results)}\n```\n"
+    chapters = [name for name in papers.papers() if name in names]
+    return f"```{{raw}} html\n{claims_table(chapters, tree.results)}\n```\n"
 
 
 def load_results(folder: Path) -> list[Row]:
