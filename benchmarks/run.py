@@ -63,7 +63,8 @@ def measure(
     from benchmarks import amortised, budget, image, mase, precision, selection, speed
     from xai_lib.data import load_dataset
     from xai_lib.models.precision import fast_bfloat16, pick_device
-    from xai_lib.models.zoo import ZOO, train_named
+    from xai_lib.models.zoo import train_named
+    from xai_lib.models.zoo_entries import ZOO
 
     dataset = load_dataset(settings.data, "test", data_dir=data_dir)
     if settings.model in ZOO:  # Once, before the processes ask for it.
@@ -156,7 +157,7 @@ def _main(
     if model is None:
         model, data = default_model(data_dir)
     if data is None:
-        from xai_lib.models.zoo import ZOO
+        from xai_lib.models.zoo_entries import ZOO
 
         if model not in ZOO:
             raise ValueError(f"Say with --data which texts {model!r} should explain.")

@@ -122,7 +122,7 @@ def stored_explanations(
     instances
         n instances of `classifier`.
     classifier
-        An image classifier: those take instances in place of inputs.
+        The black box.
     progress
         See `stored_neighbourhoods`.
     seed
@@ -135,6 +135,10 @@ def stored_explanations(
         is what the explanation took when it was made.
     """
 
+    def given(missing: list[Instance]) -> Sequence[Any]:
+        # Image classifiers take instances in place of pictures, which keeps their segments.
+        return missing if classifier.modality == "image" else [one.source for one in missing]
+
     def ask(missing: list[Instance]) -> list[Arrays]:
         return [
             {
@@ -142,7 +146,7 @@ def stored_explanations(
                 "probabilities": one.probabilities,
                 "cost": np.array([one.model_calls, one.seconds]),
             }
-            for one in explainer.explain(missing, classifier, seed)
+            for one in explainer.explain(given(missing), classifier, seed)
         ]
 
     def read(arrays: Mapping[str, np.ndarray]) -> tuple[tuple[Attribution, float], int]:

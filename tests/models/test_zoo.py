@@ -208,5 +208,5 @@ def test_names_of_the_zoo_have_data_and_a_base():
 
     for name, entry in zoo.ZOO.items():
         assert entry.dataset in dataset_names(), name
-        assert entry.base in zoo._BASES, name
+        assert entry.base in zoo.BASES, name
     assert zoo.fine_tune is fine_tune

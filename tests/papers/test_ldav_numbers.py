@@ -9,7 +9,7 @@ import pytest
 from xai_lib import papers
 
 METHODS = {
-    "IntGrad": "integrated_gradients", "SHAP": "kernel_shap", "Occlusion": "occlusion",
+    "IntGrad": "integrated_gradients", "SHAP": "shapley_sampling", "Occlusion": "occlusion",
     "e-LRP": "lrp", "ϵ-LRP": "lrp", "Grad*Input": "input_x_gradient", "LIME": "lime",
     "Saliency": "saliency", "Saliecy": "saliency", "LDAV": "ldav",
 }  # fmt: skip

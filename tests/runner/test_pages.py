@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from xai_lib.models.zoo import ZOO
+from xai_lib.models.zoo_entries import ZOO
 from xai_lib.runner.pages import (
     claims_markdown,
     speed_markdown,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -195,15 +195,22 @@ class Dataset:
         ValueError
             If n is below 1.
         """
+        return self._cut(n, lambda text, spans: text[: spans[n - 1][1]], f"after {n} words")
+
+    def last_words(self, n: int) -> Dataset:
+        """Cut off every text before its n-th word from the end, otherwise as `first_words`."""
+        return self._cut(n, lambda text, spans: text[spans[-n][0] :], f"before the last {n} words")
+
+    def _cut(
+        self, n: int, keep: Callable[[str, tuple[tuple[int, int], ...]], str], where: str
+    ) -> Dataset:
         if n < 1:
             raise ValueError(f"Texts must keep at least 1 word, not {n}.")
         cut = []
         for text in self.texts:
             spans = find_words(text)
-            cut.append(text[: spans[n - 1][1]] if len(spans) > n else text)
-        return replace(
-            self, texts=tuple(cut), notes=(*self.notes, f"Texts are cut after {n} words.")
-        )
+            cut.append(keep(text, spans) if len(spans) > n else text)
+        return replace(self, texts=tuple(cut), notes=(*self.notes, f"Texts are cut {where}."))
 
     def sample(
         self,

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xai_lib.metrics import compare_pairs, holm, mean_with_interval, wilson_interval
+from xai_lib.metrics import (
+    compare_pairs,
+    holm,
+    mean_with_interval,
+    t_interval,
+    wilson_interval,
+)
 
 if TYPE_CHECKING:
     from xai_lib.experiments.study import Setting
@@ -24,6 +30,14 @@ def interval(values: np.ndarray, seed: int) -> Row:
 def estimate_row(place: Row, values: np.ndarray, seed: int) -> Row:
     """Write a mean with its 95 % interval and n under the columns of `place`."""
     return {**place, **interval(values, seed)}
+
+
+def runs_row(place: Row, values: np.ndarray) -> Row:
+    """Write the mean over a few runs with its t-interval; one run has no interval."""
+    found = t_interval(values) if len(values) > 1 else None
+    mean = float(np.mean(values))
+    low, high = (mean, mean) if found is None else (found.low, found.high)
+    return {**place, "mean": mean, "low": low, "high": high, "n": len(values)}
 
 
 def defined_row(place: Row, values: np.ndarray, seed: int) -> Row:

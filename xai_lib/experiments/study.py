@@ -63,7 +63,10 @@ class Setting:
             return load_images(self.profile["dataset"], name, data_dir=self.data_dir)
         whole = load_dataset(self.profile["dataset"], name, data_dir=self.data_dir)
         max_words = self.profile.get("max_words")
-        return whole if max_words is None else whole.first_words(max_words)
+        if max_words is None:
+            return whole
+        cut = whole.last_words if self.profile.get("from_end") else whole.first_words
+        return cut(max_words)
 
     @cached_property
     def classifier(self) -> Any:
@@ -71,6 +74,19 @@ class Setting:
         if self.modality == "image":
             return load_named_image(self.profile["black_box"], self.device, data_dir=self.data_dir)
         return load_named(self.profile["black_box"], self.device, data_dir=self.data_dir)
+
+    @cached_property
+    def others(self) -> dict[str, Any]:
+        """Further black boxes of this setting by name, for what is loaded on the way.
+
+        Their model calls are counted with those of `classifier`.
+        """
+        return {}
+
+    @property
+    def boxes(self) -> list[Any]:
+        """The black box and the others."""
+        return [self.classifier, *self.others.values()]
 
     def data_record(self) -> dict[str, Any]:
         """Describe the data for a result."""
@@ -155,7 +171,7 @@ class Study:
             that an earlier run had made for answers read from disk.
         """
         used = [self.settings[key] for key in (settings or self.settings)]
-        boxes = [one.classifier for one in self.settings.values()]
+        boxes = [box for one in self.settings.values() for box in one.boxes]
         calls = sum(box.calls for box in boxes)
         cached = sum(sum(box.stored_calls.values()) for box in boxes)
         now = time.perf_counter()

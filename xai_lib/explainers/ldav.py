@@ -102,9 +102,9 @@ class Ldav(Explainer):
     Attributes
     ----------
     distance
-        ``"euclidean"``, or ``"cosine"`` as in appendix E. Which of them works depends on how the
+        ``"cosine"``, or ``"euclidean"`` as in equation 4. Which of them works depends on how the
         class vectors were learnt: ``"euclidean"`` needs vectors much longer than the embeddings,
-        see the notes of `xai_lib.models.ldav_training.LdavLosses`.
+        which L3 as printed makes, see the notes of `xai_lib.models.ldav_training.LdavLosses`.
     group
         See `xai_lib.text.TextInstance`. A word type has the mean score of its occurrences.
 
@@ -123,6 +123,8 @@ class Ldav(Explainer):
     The classifier must have learnt its class vectors with its weights, see
     `xai_lib.models.ldav_training`; so it is explained itself, not a model of it.
 
+    Deviation: the paper's distance is Euclidean. The default goes with the default of the losses.
+
     Where all distances are equal, as for a text of one word, all scores are 0: equation 5
     divides by zero there. A word that the model sees nothing of has score 0 and no part in m and
     s; the embedding of a word in several pieces is their mean. For pairs the paper does not say
@@ -135,7 +137,7 @@ class Ldav(Explainer):
     # One forward pass each, so that batches are as full as those of plain predictions.
     texts_at_once: ClassVar[int] = 1024
 
-    distance: str = "euclidean"
+    distance: str = "cosine"
     group: str = "position"
 
     def __post_init__(self) -> None:
@@ -237,7 +239,7 @@ class PhraseScores:
 
 
 def phrase_scores(
-    phrases: Sequence[str], classifier: Classifier, distance: str = "euclidean"
+    phrases: Sequence[str], classifier: Classifier, distance: str = "cosine"
 ) -> PhraseScores:
     """Ask the class vectors about phrases, without sending them through the network.
 

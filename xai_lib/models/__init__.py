@@ -57,7 +57,8 @@ def load_classifier(
     from xai_lib.models.huggingface import load_huggingface
     from xai_lib.models.image_zoo import IMAGE_ZOO, load_named_image
     from xai_lib.models.scratch import is_scratch_folder, load_scratch
-    from xai_lib.models.zoo import ZOO, load_named
+    from xai_lib.models.zoo import load_named
+    from xai_lib.models.zoo_entries import ZOO
 
     name = str(name_or_path)
     if name in ZOO:

@@ -59,6 +59,9 @@ class TrainingRun:
         self.recipe, self.device = recipe, device
         self.lengths = np.array([len(ids) for ids in inputs])
         self.optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
+        # Class vectors pushed apart without end have gradients without end, which would shrink
+        # all others if they were clipped together.
+        self.clipped = [one for one in network.parameters() if one is not network.class_vectors]
         self.steps_per_epoch = sum(1 for _ in self._batches(0))
         self.steps = recipe.epochs * self.steps_per_epoch
         self.losses: list[float] = []
@@ -119,7 +122,7 @@ class TrainingRun:
             for batch in self._batches(number):
                 loss = self._loss(batch)
                 loss.backward()
-                torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+                torch.nn.utils.clip_grad_norm_(self.clipped, 1.0)
                 self.optimizer.step()
                 self.optimizer.zero_grad(set_to_none=True)
                 step += 1

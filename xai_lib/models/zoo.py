@@ -7,13 +7,12 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xai_lib.data import Dataset, load_dataset
+from xai_lib.data import Dataset
 from xai_lib.data.wheels import cache_folder
 from xai_lib.models.huggingface import HuggingFaceClassifier, load_huggingface
 from xai_lib.models.minilm import MINILM, minilm_folder
@@ -24,123 +23,7 @@ from xai_lib.models.scratch_training import ScratchRecipe, train_scratch
 from xai_lib.models.token_whitebox import TokenWhiteBox
 from xai_lib.models.training import Recipe, fine_tune
 from xai_lib.models.training_run import FileLock, progress_bar
-
-_BASES = {
-    "minilm": "MiniLM, 6 layers, 22.7 M parameters, pretrained",
-    "tiny": "BERT, 2 layers, 48 wide, from scratch",
-    **{name: kind.title for name, kind in NETWORKS.items()},
-}
-
-
-@dataclass(frozen=True)
-class ZooEntry:
-    """A named black box.
-
-    Attributes
-    ----------
-    dataset
-        What it is trained and tested on, a name of `xai_lib.data`.
-    base
-        ``"minilm"``: pretrained MiniLM (6 layers, 22.7 M parameters) from the package registry.
-        ``"tiny"``: a BERT of two layers made from the training words. ``"bilstm"`` and the other
-        names of `xai_lib.models.networks.NETWORKS`: that network, on the training words.
-    recipe
-        How it is trained, for the networks a `ScratchRecipe` of that network; `recipe.max_length`
-        is also its token budget afterwards.
-    n_test
-        Held-out texts for its accuracy; None takes the whole test split.
-    max_words
-        Texts are cut after so many words, in training and test; None keeps them whole.
-
-    Raises
-    ------
-    ValueError
-        If the base is unknown or the recipe is of another.
-    """
-
-    dataset: str
-    base: str
-    recipe: Recipe | ScratchRecipe
-    n_test: int | None = None
-    max_words: int | None = None
-
-    def __post_init__(self) -> None:
-        """Check that the recipe is one of the base."""
-        if self.base not in _BASES:
-            raise ValueError(f"Unknown base {self.base!r}. Valid: {', '.join(_BASES)}.")
-        of = self.recipe.network if isinstance(self.recipe, ScratchRecipe) else None
-        if of != (self.base if self.base in NETWORKS else None):
-            raise ValueError(f"The recipe of a {self.base!r} trains the network {of!r}.")
-
-    def describe(self) -> dict[str, Any]:
-        """Return all that the weights depend on besides data and code, as plain data.
-
-        A setting that does nothing is left out: it must not rename what is cached.
-        """
-        described = {**asdict(self), "recipe": self.recipe.to_dict()}
-        if self.max_words is None:
-            del described["max_words"]
-        return described
-
-    def data(self, split: str, data_dir: str | Path | None = None) -> Dataset:
-        """Load a split as the black box reads it."""
-        whole = load_dataset(self.dataset, split, data_dir=data_dir)
-        return whole if self.max_words is None else whole.first_words(self.max_words)
-
-
-_CI = Recipe(epochs=6, batch_size=32, learning_rate=2e-3, max_length=128)
-_CI_BILSTM = ScratchRecipe(epochs=8, batch_size=32, learning_rate=5e-3, max_length=128, width=32)
-_REUTERS_BILSTM = ScratchRecipe(learning_rate=2e-3, max_length=50)
-ZOO: dict[str, ZooEntry] = {
-    "tiny-planted": ZooEntry("planted", "tiny", _CI),
-    "tiny-planted-long": ZooEntry("planted_long", "tiny", _CI),
-    "tiny-planted-binary": ZooEntry("planted_binary", "tiny", _CI),
-    "minilm-r8": ZooEntry(
-        "r8", "minilm", Recipe(epochs=1, batch_size=32, max_length=64, n_train=2400), 600
-    ),
-    "minilm-bbc": ZooEntry(
-        "bbc_news", "minilm", Recipe(epochs=2, batch_size=32, max_length=96, n_train=800), 400
-    ),
-    "minilm-emotion": ZooEntry("emotion", "minilm", Recipe(epochs=3, max_length=128)),
-    "minilm-depression": ZooEntry(
-        "reddit_depression", "minilm", Recipe(epochs=3, batch_size=32, max_length=96), None, 40
-    ),
-    "minilm-newsgroups20": ZooEntry(
-        "newsgroups20", "minilm", Recipe(epochs=3, batch_size=32, max_length=256)
-    ),
-    # MASE: long texts are cut, so that a thousand perturbations of each can be afforded.
-    "minilm-sst2": ZooEntry("sst2", "minilm", Recipe(epochs=3, batch_size=32, max_length=96)),
-    "minilm-reuters8": ZooEntry(
-        "r8", "minilm", Recipe(epochs=2, batch_size=32, max_length=128), None, 50
-    ),
-    "minilm-reuters52": ZooEntry(
-        "r52", "minilm", Recipe(epochs=3, batch_size=32, max_length=128), None, 50
-    ),
-    "minilm-ag-news": ZooEntry(
-        "ag_news", "minilm", Recipe(epochs=2, batch_size=32, max_length=128, n_train=8000)
-    ),
-    "minilm-imdb": ZooEntry(
-        "imdb", "minilm", Recipe(epochs=2, batch_size=32, max_length=192, n_train=8000), 5000, 80
-    ),
-    "bilstm-planted": ZooEntry("planted", "bilstm", _CI_BILSTM),
-    "bilstm-planted-binary": ZooEntry("planted_binary", "bilstm", _CI_BILSTM),
-    "bilstm-r8": ZooEntry(
-        "r8",
-        "bilstm",
-        ScratchRecipe(epochs=7, learning_rate=3e-3, width=64, max_length=40, n_train=2400),
-        600,
-        40,
-    ),
-    "bilstm-sst2": ZooEntry("sst2", "bilstm", ScratchRecipe(max_length=96)),
-    "bilstm-reuters8": ZooEntry("r8", "bilstm", _REUTERS_BILSTM, None, 50),
-    "bilstm-reuters52": ZooEntry("r52", "bilstm", _REUTERS_BILSTM, None, 50),
-    "bilstm-ag-news": ZooEntry(
-        "ag_news", "bilstm", ScratchRecipe(batch_size=64, max_length=128, n_train=20000)
-    ),
-    "bilstm-imdb": ZooEntry(
-        "imdb", "bilstm", ScratchRecipe(batch_size=64, max_length=80), 5000, 80
-    ),
-}
+from xai_lib.models.zoo_entries import BASES, ZOO, ZooEntry
 
 
 def train_named(
@@ -155,6 +38,32 @@ def train_named(
     ----------
     name
         A name of `ZOO`.
+    device, data_dir, progress
+        As for `train_entry`.
+
+    Returns
+    -------
+    pathlib.Path
+        See `train_entry`.
+    """
+    return train_entry(name, ZOO[name], device, data_dir, progress)
+
+
+def train_entry(
+    name: str,
+    entry: ZooEntry,
+    device: str = "auto",
+    data_dir: str | Path | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> Path:
+    """Train a black box unless it is cached, and return its folder.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    entry
+        What it is.
     device
         Where to train.
     data_dir
@@ -168,7 +77,6 @@ def train_named(
         Folder with weights, vocabulary and ``card.json``: recipe, data, held-out accuracy,
         seconds, device. It is complete or absent, also when several processes train at once.
     """
-    entry = ZOO[name]
     train, test = entry.data("train", data_dir), entry.data("test", data_dir)
     # What the weights depend on is in the folder's name: a changed recipe trains anew.
     facts = {"entry": entry.describe(), "train": train.sha256, "base": _origin(entry)}
@@ -204,7 +112,7 @@ def _train_into(
     predicted = black_box.predict_proba(held_out.texts).argmax(axis=1)
     card = {
         "name": name,
-        "base": _BASES[entry.base],
+        "base": BASES[entry.base],
         "recipe": recipe.to_dict(),
         "train": train.describe(),
         "test": held_out.describe(),
@@ -309,7 +217,19 @@ def load_named(
     data_dir: str | Path | None = None,
 ) -> TokenWhiteBox:
     """Load a black box of the zoo, training it first where it is not cached."""
-    folder = train_named(name, device, data_dir)
+    return load_entry(name, ZOO[name], device, precision, max_length, data_dir)
+
+
+def load_entry(
+    name: str,
+    entry: ZooEntry,
+    device: str = "auto",
+    precision: str = "auto",
+    max_length: int | None = None,
+    data_dir: str | Path | None = None,
+) -> TokenWhiteBox:
+    """Load a black box that need not be in the zoo, training it first where it is not cached."""
+    folder = train_entry(name, entry, device, data_dir)
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     limit = max_length or card["recipe"]["max_length"]
     load = load_scratch if is_scratch_folder(folder) else load_huggingface

@@ -83,9 +83,10 @@ def zoo_markdown() -> str:
     Returns
     -------
     str
-        A Markdown table, one row for each entry of `xai_lib.models.zoo.ZOO`.
+        A Markdown table, one row for each entry of `xai_lib.models.zoo_entries.ZOO`.
     """
-    from xai_lib.models.zoo import ZOO
+    from xai_lib.models.networks import NETWORKS
+    from xai_lib.models.zoo_entries import ZOO
 
     lines = [
         "| name | starts from | trained on | epochs | batch | tokens | accuracy on |",
@@ -95,19 +96,22 @@ def zoo_markdown() -> str:
         "tiny": "nothing: BERT with 2 layers, 48 wide",
         "minilm": "MiniLM",
         "bilstm": "nothing: LSTM in both directions with attention, {width} wide",
+        "transformer": "nothing: Transformer of one block, {width} wide",
+        "decomposable": "nothing: decomposable attention, {width} wide",
     }
     for name, entry in ZOO.items():
         recipe = entry.recipe
         some = "" if recipe.n_train is None else f"{recipe.n_train} texts of "
-        cut = "" if entry.max_words is None else f", first {entry.max_words} words"
+        end = "last" if entry.from_end else "first"
+        cut = "" if entry.max_words is None else f", {end} {entry.max_words} words"
         test = "its test split" if entry.n_test is None else f"{entry.n_test} test texts"
         cells = [
             f"`{name}`",
             start[entry.base].format(width=getattr(recipe, "width", None)),
             f"{some}`{entry.dataset}`{cut}",
-            f"at most {recipe.epochs}" if entry.base == "bilstm" else str(recipe.epochs),
+            f"at most {recipe.epochs}" if entry.base in NETWORKS else str(recipe.epochs),
             str(recipe.batch_size),
-            f"{recipe.max_length} words" if entry.base == "bilstm" else str(recipe.max_length),
+            f"{recipe.max_length} words" if entry.base in NETWORKS else str(recipe.max_length),
             test,
         ]
         lines.append("| " + " | ".join(cells) + " |")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from xai_lib.data.planted import EMOTION_CUES
-from xai_lib.experiments.mase import METHODS, black_box_rows, cost, cost_rows, planted_rows
+from xai_lib.experiments import turns
+from xai_lib.experiments.mase import METHODS, black_box_rows, cost_rows, planted_rows
 from xai_lib.experiments.mase.planted import planted_words, shares
 from xai_lib.experiments.mase.sample import Sample
 from xai_lib.explainers import make_explainer
@@ -87,7 +88,7 @@ def test_methods_are_timed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     box = Counter()
     monkeypatch.setattr("xai_lib.metrics.cost.time.perf_counter", lambda: box.now)
     methods = {"A": box.explainer("A", 3, 1.0), "B": box.explainer("B", 5, 0.5)}
-    found = cost.in_turns(methods, ["x", "yy"], box, 7, "key")  # type: ignore[arg-type]
+    found = turns.in_turns(methods, ["x", "yy"], box, 7, "key")  # type: ignore[arg-type]
     # The first text twice, as a warm-up.
     assert box.seen == ["Ax", "Ax", "Bx", "Bx", "Ayy", "Byy"]
     assert found["seconds"]["A"].tolist() == [1.0, 2.0]

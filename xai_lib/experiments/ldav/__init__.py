@@ -1,0 +1,63 @@
+"""The experiments of LDAV: what each item measures, as rows."""
+
+from xai_lib.experiments.ldav.ablation import (
+    ablation_rows,
+    distance_rows,
+    helped_rows,
+    plain_values,
+    variant_rows,
+)
+from xai_lib.experiments.ldav.accuracy import (
+    TRAINED,
+    accuracy_rows,
+    answers,
+    calibration_rows,
+    data_rows,
+)
+from xai_lib.experiments.ldav.checks import cost_rows, planted_rows, redrawn_rows
+from xai_lib.experiments.ldav.grid import grid_rows
+from xai_lib.experiments.ldav.networks import TRAININGS, network
+from xai_lib.experiments.ldav.removal import (
+    curve_rows,
+    main_values,
+    measure_rows,
+    removal_values,
+)
+from xai_lib.experiments.ldav.sample import Sample, gather
+from xai_lib.experiments.ldav.vectors import (
+    cloud_rows,
+    correlation_rows,
+    lexicon_rows,
+    phrase_rows,
+)
+from xai_lib.experiments.rows import with_holm
+
+__all__ = [
+    "TRAINED",
+    "TRAININGS",
+    "Sample",
+    "ablation_rows",
+    "accuracy_rows",
+    "answers",
+    "calibration_rows",
+    "cloud_rows",
+    "correlation_rows",
+    "cost_rows",
+    "curve_rows",
+    "data_rows",
+    "distance_rows",
+    "gather",
+    "grid_rows",
+    "helped_rows",
+    "lexicon_rows",
+    "main_values",
+    "measure_rows",
+    "network",
+    "phrase_rows",
+    "plain_values",
+    "planted_rows",
+    "redrawn_rows",
+    "removal_values",
+    "variant_rows",
+    "with_holm",
+]
