@@ -13,14 +13,31 @@ from xai_lib.experiments.ldav.accuracy import (
     answers,
     calibration_rows,
     data_rows,
+    euclidean_rows,
 )
 from xai_lib.experiments.ldav.checks import cost_rows, planted_rows, redrawn_rows
 from xai_lib.experiments.ldav.grid import grid_rows
+from xai_lib.experiments.ldav.layout import (
+    ABLATED,
+    BILSTMS,
+    CLOUDS,
+    DATA,
+    ENCODERS,
+    EXPLAINED,
+    FOUR,
+    IMDB,
+    OTHER_BOXES,
+    PAIRS,
+    RECORDED,
+    TRANSFORMERS,
+    is_sentiment,
+)
 from xai_lib.experiments.ldav.networks import TRAININGS, network
 from xai_lib.experiments.ldav.removal import (
     curve_rows,
     main_values,
     measure_rows,
+    pretrained_values,
     removal_values,
 )
 from xai_lib.experiments.ldav.sample import Sample, gather
@@ -33,8 +50,20 @@ from xai_lib.experiments.ldav.vectors import (
 from xai_lib.experiments.rows import with_holm
 
 __all__ = [
+    "ABLATED",
+    "BILSTMS",
+    "CLOUDS",
+    "DATA",
+    "ENCODERS",
+    "EXPLAINED",
+    "FOUR",
+    "IMDB",
+    "OTHER_BOXES",
+    "PAIRS",
+    "RECORDED",
     "TRAINED",
     "TRAININGS",
+    "TRANSFORMERS",
     "Sample",
     "ablation_rows",
     "accuracy_rows",
@@ -46,9 +75,11 @@ __all__ = [
     "curve_rows",
     "data_rows",
     "distance_rows",
+    "euclidean_rows",
     "gather",
     "grid_rows",
     "helped_rows",
+    "is_sentiment",
     "lexicon_rows",
     "main_values",
     "measure_rows",
@@ -56,6 +87,7 @@ __all__ = [
     "phrase_rows",
     "plain_values",
     "planted_rows",
+    "pretrained_values",
     "redrawn_rows",
     "removal_values",
     "variant_rows",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from xai_lib.experiments.ldav.layout import DATA
 from xai_lib.experiments.ldav.networks import LDAV, PLAIN, network, runs_of
 from xai_lib.experiments.rows import Row, compare_rows, estimate_row, runs_row
 from xai_lib.experiments.study import Setting
@@ -125,6 +126,20 @@ def accuracy_rows(
     return rows, pairs
 
 
+def euclidean_rows(setting: Setting, seed: int) -> tuple[list[Row], list[Row]]:
+    """Write Table 11: cosine or Euclidean distance between texts and class vectors in the loss.
+
+    Returns
+    -------
+    rows, comparisons : list of dict
+        As `accuracy_rows`, cosine minus Euclidean, under ``distance``.
+    """
+    found = answers(setting, ("euclidean", LDAV), "euclidean_runs")
+    named = {"euclidean": found["euclidean"], "cosine": found[LDAV]}
+    rows, pairs = accuracy_rows(setting, named, seed, "distance")
+    return [row for row in rows if row["measure"] != "accuracy gained"], pairs
+
+
 def calibration_rows(setting: Setting, found: dict[str, Answers]) -> list[Row]:
     """Write the expected calibration error of each training, over its runs."""
     return [
@@ -136,18 +151,18 @@ def calibration_rows(setting: Setting, found: dict[str, Answers]) -> list[Row]:
     ]
 
 
-def data_rows(settings: Iterable[Setting], names: dict[str, str]) -> list[Row]:
+def data_rows(settings: Mapping[str, Setting], keys: Iterable[str]) -> list[Row]:
     """Write Table 1: sizes of the data sets as the networks read them.
 
     Parameters
     ----------
     settings
-        One for each data set.
-    names
-        Key of a setting -> the paper's name of its data set.
+        By name.
+    keys
+        One setting for each data set, of `xai_lib.experiments.ldav.layout.DATA`.
     """
     rows: list[Row] = []
-    for setting in settings:
+    for setting in (settings[key] for key in keys):
         box = setting.classifier
         entry = ZOO[setting.profile["black_box"]]
         values = {
@@ -158,7 +173,7 @@ def data_rows(settings: Iterable[Setting], names: dict[str, str]) -> list[Row]:
             "classes": len(box.classes),
         }
         rows += [
-            {"data": names[setting.key], "quantity": quantity, "value": value}
+            {"data": DATA[setting.key], "quantity": quantity, "value": value}
             for quantity, value in values.items()
         ]
     return rows

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xai_lib.experiments.ldav.methods import AS_PRINTED, LDAV, OTHERS, Rankings, rank
+from xai_lib.experiments.ldav.methods import AS_PRINTED, LDAV, OTHERS, RANDOM, Rankings, rank
 from xai_lib.experiments.ldav.networks import network, runs_of
 from xai_lib.experiments.ldav.sample import Sample
 from xai_lib.experiments.rows import Row, compare_rows, defined_row
@@ -195,8 +195,17 @@ def main_values(sample: Sample) -> Values:
     return {measure: {**found, **printed[measure]} for measure, found in values.items()}
 
 
+def pretrained_values(sample: Sample) -> Values:
+    """Do it for the network with class vectors, LDAV and random words, as the paper has it."""
+    return removal_values(sample, LDAV, [LDAV, RANDOM])
+
+
 def curve_rows(
-    sample: Sample, values: Values, measure: str, reference: Sequence[str] = (LDAV, AS_PRINTED)
+    sample: Sample,
+    values: Values,
+    measure: str,
+    reference: Sequence[str] = (LDAV, AS_PRINTED),
+    named: bool = False,
 ) -> tuple[list[Row], list[Row]]:
     """Write one measure along the number and the share of words removed.
 
@@ -209,7 +218,9 @@ def curve_rows(
     measure
         ``"same prediction"`` or ``"log ratio"``.
     reference
-        Methods compared with all others.
+        Methods compared with all others, as far as they are there.
+    named
+        Write the measure into a column, for an item that has several.
 
     Returns
     -------
@@ -217,7 +228,7 @@ def curve_rows(
         Rows for each k and each share; comparisons for each share and for each text's mean over 1
         to 10 words.
     """
-    place: Row = {"setting": sample.setting.key}
+    place: Row = {"setting": sample.setting.key, **({"measure": measure} if named else {})}
     table = values[measure]
     rows: list[Row] = []
     pairs: list[Row] = []
@@ -275,7 +286,7 @@ def against(
     """Compare each of some methods with all the others, on the texts that both explain."""
     pairs = [
         (first, second)
-        for i, first in enumerate(reference)
+        for i, first in enumerate(one for one in reference if one in values)
         for second in values
         if second != first and second not in reference[:i]
     ]
