@@ -30,6 +30,7 @@ from xai_lib.experiments.ldav.layout import (
     PAIRS,
     RECORDED,
     TRANSFORMERS,
+    VARIED,
     is_sentiment,
 )
 from xai_lib.experiments.ldav.networks import TRAININGS, network
@@ -64,6 +65,7 @@ __all__ = [
     "TRAINED",
     "TRAININGS",
     "TRANSFORMERS",
+    "VARIED",
     "Sample",
     "ablation_rows",
     "accuracy_rows",

@@ -13,6 +13,7 @@ from xai_lib.experiments.ldav.methods import LDAV, OTHERS, rank
 from xai_lib.experiments.ldav.networks import (
     AS_PRINTED,
     PLAIN,
+    losses_of,
     network,
     runs_of,
     score_settings,
@@ -130,7 +131,9 @@ def variant_rows(sample: Sample) -> tuple[list[Row], list[Row]]:
     shares = aopc_shares(setting.key)
     tables: dict[str, Values] = {}
     rows: list[Row] = []
-    trainings = {LEARNED: LDAV, AS_PRINTED: AS_PRINTED, "gold label": "gold label", MEANS: PLAIN}
+    own = losses_of(setting, LDAV)
+    other = "gold label" if own is not None and own.target == "predicted" else "predicted label"
+    trainings = {LEARNED: LDAV, AS_PRINTED: AS_PRINTED, other: other, MEANS: PLAIN}
     for name, training in trainings.items():
         boxes = [
             with_class_means(sample, run) if name == MEANS else network(setting, training, run)

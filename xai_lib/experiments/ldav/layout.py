@@ -19,6 +19,8 @@ OTHER_BOXES = (PAIRS, *ENCODERS)
 FOUR = ("ag_news_bilstm", "dbpedia_bilstm", "imdb_transformer", "kaggle_transformer")
 # Table 8, whose data is not named; the first is the nearest in its number.
 ABLATED = ("dbpedia_bilstm", "imdb_transformer")
+# Where other readings are tried.
+VARIED = (*ABLATED, "kaggle_transformer")
 # Appendix E, whose network is not named.
 IMDB = ("imdb_bilstm", "imdb_transformer")
 # Setting -> items without and with class vectors.

@@ -22,6 +22,7 @@ TRAININGS: dict[str, LdavLosses | dict[str, Any] | None] = {
     "without L3": {"rho2": 0.0},
     "euclidean": {"distance": "euclidean"},
     "gold label": {"target": "gold"},
+    "predicted label": {"target": "predicted"},
 }
 """Name of a training -> its losses, or what is changed in those of the setting's black box."""
 
