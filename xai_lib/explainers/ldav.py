@@ -44,7 +44,8 @@ def class_vectors(classifier: Classifier, method: str = "ldav") -> np.ndarray:
     found = getattr(classifier, "class_vectors", None)
     if found is None:
         needed = (
-            "class vectors that were learnt with the network (`ScratchRecipe(ldav=LdavLosses())`)"
+            "class vectors that were learnt with the network (`ScratchRecipe(ldav=LdavLosses())`, "
+            "or `Recipe(ldav=LdavLosses())` for a pretrained encoder)"
         )
         raise refusal(classifier, method, needed)
     vectors: np.ndarray = found.double().cpu().numpy()

@@ -12,6 +12,7 @@ import regex
 import torch
 
 from xai_lib.models.batching import PADDING_STEP, TOKEN_BUDGET, softmax
+from xai_lib.models.class_vectors import load_class_vectors, save_model
 from xai_lib.models.precision import check_precision, fast_bfloat16, pick_device
 from xai_lib.models.token_classifier import PROBES, Tokens
 from xai_lib.models.transformer_whitebox import TransformerWhiteBox
@@ -94,7 +95,12 @@ class HuggingFaceClassifier(TransformerWhiteBox):
         if precision == "bfloat16" or (precision == "auto" and fast_bfloat16(self.device)):
             self._use_bfloat16(BFLOAT16_TOLERANCE if precision == "auto" else None)
 
-    # Loading ------------------------------------------------------------------------------
+    # Loading and saving --------------------------------------------------------------------
+
+    def save(self, folder: str | Path) -> None:
+        """Write model, tokenizer and class vectors, if any; `load_huggingface` reads them."""
+        save_model(self.model, folder)
+        self.tokenizer.save_pretrained(folder)
 
     def _limit(self, max_length: int | None) -> int:
         position = getattr(self.model.config, "max_position_embeddings", None) or 10**6
@@ -241,7 +247,8 @@ def load_huggingface(
     Parameters
     ----------
     path
-        Folder written by ``save_pretrained`` with its tokenizer, or a hub id.
+        Folder written by ``save_pretrained`` with its tokenizer, or by
+        `HuggingFaceClassifier.save`, which keeps class vectors too; or a hub id.
     name
         What the black box is called in results; default the last part of `path`.
     device, precision, max_length
@@ -255,7 +262,8 @@ def load_huggingface(
     ------
     ValueError
         If nothing can be loaded from there; the message carries the reason. If weights are missing,
-        as those of the classification head are in a plain encoder; the message names them.
+        as those of the classification head are in a plain encoder; the message names them. If class
+        vectors that lie in the folder do not fit.
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -279,6 +287,7 @@ def load_huggingface(
             f"numbers: {', '.join(missing[:6])}{more}. Needed is a model fine-tuned for sequence "
             "classification and saved with its classification head, not an encoder alone."
         )
+    load_class_vectors(model, path)
     return HuggingFaceClassifier(
         model, tokenizer, name or Path(path).name, None, device, precision, max_length
     )

@@ -178,3 +178,8 @@ def separation(vectors: torch.Tensor, how: str = "normalised") -> torch.Tensor:
     if how == "normalised":
         vectors = torch.nn.functional.normalize(vectors, dim=1)
     return 2 * len(vectors) * vectors.square().sum() - 2 * vectors.sum(dim=0).square().sum()
+
+
+def vector_norms(vectors: torch.Tensor) -> list[float]:
+    """Return the lengths of class vectors, to six places, for the record of a training."""
+    return [round(float(norm), 6) for norm in torch.linalg.vector_norm(vectors, dim=1)]

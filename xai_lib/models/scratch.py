@@ -174,12 +174,6 @@ class ScratchClassifier(TokenWhiteBox):
         """Length of a hidden state."""
         return int(self.model.embedding.embedding_dim)
 
-    @property
-    def class_vectors(self) -> torch.Tensor | None:
-        """The (C, d) vectors of the classes in the space of the embeddings, where it has any."""
-        vectors = self.model.class_vectors
-        return None if vectors is None else vectors.detach()
-
     def _read(
         self, network: Any, arguments: dict[str, torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor | None]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xai_lib.models.ldav_training import LdavLosses
+from xai_lib.models.ldav_training import LdavLosses, vector_norms
 from xai_lib.models.networks import network_class, new_network
 from xai_lib.models.pair_classifier import as_scratch
 from xai_lib.models.scratch import ScratchClassifier
@@ -195,7 +195,5 @@ def train_scratch(
         "held_out_accuracies": run.accuracies,
     }
     if box.class_vectors is not None:
-        facts["class_vector_norms"] = [
-            round(float(norm), 6) for norm in torch.linalg.vector_norm(box.class_vectors, dim=1)
-        ]
+        facts["class_vector_norms"] = vector_norms(box.class_vectors)
     return box, facts

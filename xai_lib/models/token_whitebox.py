@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from xai_lib.models.batching import softmax
+from xai_lib.models.class_vectors import class_vectors_of
 from xai_lib.models.states import States, layer_indices, word_means
 from xai_lib.models.token_classifier import TokenClassifier
 from xai_lib.models.whitebox import Embedded
@@ -31,6 +32,12 @@ class TokenWhiteBox(TokenClassifier):
     def network(self) -> torch.nn.Module:
         """The model in float32, whatever precision predictions are made in."""
         return self.model
+
+    @property
+    def class_vectors(self) -> torch.Tensor | None:
+        """The (C, d) vectors of the classes in the space of the embeddings, where it has any."""
+        vectors = class_vectors_of(self.model)
+        return None if vectors is None else vectors.detach()
 
     def embed(self, instances: Sequence[TextInstance], width: int = 0) -> Embedded:
         """Look up the word embeddings of instances.

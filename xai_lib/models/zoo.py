@@ -15,6 +15,7 @@ import numpy as np
 from xai_lib.data import Dataset
 from xai_lib.data.wheels import cache_folder
 from xai_lib.models.huggingface import HuggingFaceClassifier, load_huggingface
+from xai_lib.models.ldav_training import vector_norms
 from xai_lib.models.minilm import MINILM, minilm_folder
 from xai_lib.models.networks import NETWORKS
 from xai_lib.models.precision import pick_device
@@ -176,12 +177,10 @@ def _fine_tuned(
     black_box = HuggingFaceClassifier(
         model, tokenizer, name, device=device, precision="float32", max_length=recipe.max_length
     )
-
-    def save(folder: Path) -> None:
-        model.to("cpu").save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-
-    return black_box, {"seconds": round(seconds, 1)}, save
+    facts: dict[str, Any] = {"seconds": round(seconds, 1)}
+    if black_box.class_vectors is not None:
+        facts["class_vector_norms"] = vector_norms(black_box.class_vectors)
+    return black_box, facts, black_box.save
 
 
 def _untrained(base: str, recipe: Recipe, train: Dataset) -> tuple[Any, Any]:
