@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xai_lib import as_classifier, explain
-from xai_lib import methods as every_method
+from xai_lib import as_classifier, explain, methods
 from xai_lib.explainers import explainer_class, make_explainer
 from xai_lib.explainers.amortised import AmortisedExplainer
 from xai_lib.explainers.base import Explainer
@@ -27,11 +26,6 @@ from xai_lib.models.huggingface import HuggingFaceClassifier
 from xai_lib.models.token_whitebox import TokenWhiteBox
 
 pytest.importorskip("captum")
-
-
-def methods() -> list[str]:
-    """Methods that explain texts; those for pictures alone have tests of their own."""
-    return [name for name in every_method() if "text" in explainer_class(name).modalities]
 
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -45,10 +39,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mase": {"n_samples": 41},
     "mase_sparse": {"n_samples": 41, "covariance": "smooth"},
 }
+# Those for pictures alone have tests of their own.
+TEXT_METHODS = methods("text")
 # Fitted on a few explanations by LIME, see `ready`. What comes out is what was taught, so nothing
 # is known about it from the black box alone: a linear model, a constant one, words in another
 # order. They explain the predicted class and leave the others out.
-TEXT_METHODS = methods("text")
 AMORTISED = [name for name in TEXT_METHODS if issubclass(explainer_class(name), AmortisedExplainer)]
 # They read what was learnt together with the network, so nothing is known about them from its
 # answers alone either. They explain all classes.
