@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xai_lib import as_classifier, explain
-from xai_lib import methods as every_method
+from xai_lib import as_classifier, explain, methods
 from xai_lib.explainers import explainer_class, make_explainer
 from xai_lib.explainers.amortised import AmortisedExplainer
 from xai_lib.explainers.base import Explainer
@@ -29,15 +28,11 @@ from xai_lib.models.token_whitebox import TokenWhiteBox
 pytest.importorskip("captum")
 
 
-def methods() -> list[str]:
-    """Methods that explain texts; those for pictures alone have tests of their own."""
-    return [name for name in every_method() if "text" in explainer_class(name).modalities]
-
-
 SETTINGS: dict[str, dict[str, Any]] = {
     "lime": {"n_samples": 40},
     "lipex": {"n_samples": 40},
     "kernel_shap": {"n_samples": 40},
+    "shapley_sampling": {"n_samples": 40},
     "partition_shap": {"n_samples": 40},
     "integrated_gradients": {"n_steps": 6},
     "smoothgrad": {"n_draws": 5},
@@ -45,10 +40,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mase": {"n_samples": 41},
     "mase_sparse": {"n_samples": 41, "covariance": "smooth"},
 }
+# Those for pictures alone have tests of their own.
+TEXT_METHODS = methods("text")
 # Fitted on a few explanations by LIME, see `ready`. What comes out is what was taught, so nothing
 # is known about it from the black box alone: a linear model, a constant one, words in another
 # order. They explain the predicted class and leave the others out.
-TEXT_METHODS = methods("text")
 AMORTISED = [name for name in TEXT_METHODS if issubclass(explainer_class(name), AmortisedExplainer)]
 # They read what was learnt together with the network, so nothing is known about them from its
 # answers alone either. They explain all classes.
@@ -166,6 +162,7 @@ def test_alone_in_a_batch_and_in_another_order(
 def test_another_process_gives_the_same(boxes: dict[str, Classifier]) -> None:
     asked = {
         "kernel_shap": {"n_samples": 20},
+        "shapley_sampling": {"n_samples": 20},
         "integrated_gradients": {"n_steps": 4},
         "smoothgrad": {"n_draws": 3},
         "mase": {"n_samples": 20},
@@ -188,7 +185,7 @@ def test_another_process_gives_the_same(boxes: dict[str, Classifier]) -> None:
         np.testing.assert_allclose(here.weights, json.loads(line), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("method", ["lime", "kernel_shap", "random", *SAMPLED])
+@pytest.mark.parametrize("method", ["lime", "kernel_shap", "shapley_sampling", "random", *SAMPLED])
 def test_the_seed_matters_where_there_is_chance(method: str, boxes: dict[str, Classifier]) -> None:
     box = boxes["embedding" if method in WHITE else "softmax"]
     first, second = (run(method, [TEXTS[1]], box, seed=seed) for seed in (0, 1))
@@ -198,7 +195,9 @@ def test_the_seed_matters_where_there_is_chance(method: str, boxes: dict[str, Cl
 # What is known about the answer ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["kernel_shap", "partition_shap", "occlusion", "lime"])
+@pytest.mark.parametrize(
+    "method", ["kernel_shap", "shapley_sampling", "partition_shap", "occlusion", "lime"]
+)
 def test_linear_model_is_recovered(
     method: str, boxes: dict[str, Classifier], coefficients: Callable[[Sequence[str]], np.ndarray]
 ) -> None:
@@ -266,7 +265,9 @@ def test_classes_in_another_order(
     assert other.classes == tuple(one.classes[c] for c in order)
 
 
-@pytest.mark.parametrize("method", ["lime", "lipex", "kernel_shap", "occlusion", *GRADIENTS])
+@pytest.mark.parametrize(
+    "method", ["lime", "lipex", "kernel_shap", "shapley_sampling", "occlusion", *GRADIENTS]
+)
 def test_words_in_another_order(method: str, boxes: dict[str, Classifier]) -> None:
     box = boxes["embedding" if method in WHITE else "softmax"]
     order = [3, 1, 0, 2]

@@ -37,15 +37,16 @@ def book_style():
 # --- style --------------------------------------------------------------------------------------
 
 BOOK = [
-    "lime", "kernel_shap", "partition_shap", "occlusion", "saliency", "input_x_gradient",
-    "integrated_gradients", "guided_backprop", "deeplift", "deep_shap", "lrp", "lipex", "pflex",
-    "mase", "mase_sparse", "smoothgrad", "ldav", "l2e", "random",
+    "lime", "kernel_shap", "shapley_sampling", "partition_shap", "occlusion", "saliency",
+    "input_x_gradient", "integrated_gradients", "guided_backprop", "deeplift", "deep_shap", "lrp",
+    "lipex", "pflex", "mase", "mase_sparse", "smoothgrad", "ldav", "l2e", "random",
 ]  # fmt: skip
 TOGETHER = (
     "lipex lime guided_backprop saliency input_x_gradient deeplift occlusion",
-    "lipex lime kernel_shap partition_shap occlusion",
+    "lipex lime kernel_shap shapley_sampling partition_shap occlusion",
     "pflex lime lipex random",
     "ldav lime integrated_gradients lrp occlusion kernel_shap deeplift saliency random",
+    "ldav lime integrated_gradients lrp occlusion shapley_sampling deeplift saliency random",
     "mase mase_sparse lime lipex kernel_shap occlusion integrated_gradients smoothgrad random",
     "mase mase_sparse lime lipex kernel_shap occlusion input_x_gradient smoothgrad",
     "l2e occlusion saliency lrp lime kernel_shap deep_shap random",

@@ -14,6 +14,7 @@ _METHODS = {
     "lime": ("lime", "Lime"),
     "lipex": ("lipex", "Lipex"),
     "kernel_shap": ("kernel_shap", "KernelShap"),
+    "shapley_sampling": ("shapley_sampling", "ShapleySampling"),
     "partition_shap": ("partition_shap", "PartitionShap"),
     "occlusion": ("occlusion", "Occlusion"),
     "saliency": ("gradients", "Saliency"),

@@ -40,6 +40,7 @@ METHODS: dict[str, MethodStyle] = {
     "lipex": MethodStyle("LIPEx", "#D55E00", "o"),
     "lime": MethodStyle("LIME", "#0072B2", "s", "--"),
     "kernel_shap": MethodStyle("Kernel SHAP", "#1717A1", "^", "--"),
+    "shapley_sampling": MethodStyle("Shapley sampling", "#2D00FF", "2", "--"),
     "partition_shap": MethodStyle("Partition SHAP", "#E64C6B", "v", "--"),
     "occlusion": MethodStyle("Occlusion", "#1A1A1A", "X", "-."),
     "saliency": MethodStyle("Saliency", "#2E536B", "D", ":"),
