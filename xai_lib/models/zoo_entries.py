@@ -188,6 +188,15 @@ ZOO |= {
 _LDAV_CI: dict[str, Any] = {"batch_size": 32, "learning_rate": 5e-3, "width": 32}
 ZOO |= {
     "ldav-decomposable-snli": _ldav("snli", "decomposable"),
+    # In the place of RoBERTa.
+    "ldav-minilm-ag-news": ZooEntry(
+        "ag_news", "minilm", Recipe(2, 32, max_length=64, n_train=8000, ldav=LDAV), None, 20
+    ),
+    "ldav-minilm-imdb": ZooEntry(
+        "imdb", "minilm", Recipe(2, 32, max_length=128, n_train=8000, ldav=LDAV), 5000, 50, True
+    ),
+    "ldav-tiny-planted": ZooEntry("planted", "tiny", replace(_CI, ldav=LDAV)),
+    "ldav-bilstm-planted-binary": _ldav("planted_binary", "bilstm", **_LDAV_CI),
     "ldav-bilstm-r8": _ldav("r8", "bilstm", 40),
     "ldav-transformer-bbc": _ldav("bbc_news", "transformer", 50),
     "ldav-bilstm-planted": _ldav("planted", "bilstm", **_LDAV_CI),

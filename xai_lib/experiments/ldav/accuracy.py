@@ -20,7 +20,7 @@ COUNTED = {"dbpedia": 15}
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What the runs of a training say of all held-out texts.
+    """What the runs of a training say of held-out texts.
 
     Attributes
     ----------
@@ -53,18 +53,21 @@ class Answers:
 
 
 def answers(setting: Setting, trainings: Sequence[str], what: str = "runs") -> dict[str, Answers]:
-    """Ask all runs of some trainings about all held-out texts.
+    """Ask all runs of some trainings about the held-out texts.
 
     Parameters
     ----------
     setting
-        Gives texts and networks.
+        Gives texts and networks. Its profile says with ``accuracy_texts`` how many texts at most.
     trainings
         Names of `xai_lib.experiments.ldav.networks.TRAININGS`.
     what
         Key of the profile that says how many runs.
     """
     test = setting.test
+    most = setting.profile.get("accuracy_texts", len(test))
+    if len(test) > most:
+        test = test.sample(most, seed=0)
     return {
         training: Answers(
             np.stack(
