@@ -14,6 +14,7 @@ from benchmarks.results import Row
 from benchmarks.settings import Settings
 from benchmarks.worker import wait
 from xai_lib.data import Dataset
+from xai_lib.explainers.base import Explainer
 from xai_lib.explainers.lime import Lime
 from xai_lib.explainers.pflex import PFLex
 from xai_lib.models import load_classifier
@@ -123,7 +124,7 @@ def rows(settings: Settings, dataset: Dataset, data_dir: Path | None = None) -> 
             f"PFLex of one text against predicting it, {len(single)} texts one by one",
             **ratio_of_medians(one, BLOCKS),
             at_most=ONE_AT_MOST,
-            details=_details(one, classifier, single, 1),
+            details=details(one, classifier, single, 1),
         ),
         Row(
             "amortised",
@@ -131,13 +132,13 @@ def rows(settings: Settings, dataset: Dataset, data_dir: Path | None = None) -> 
             f"PFLex of {len(corpus)} texts against predicting them",
             **ratio_of_medians(rounds, len(rounds)),
             at_most=CORPUS_AT_MOST,
-            details=_details(rounds, classifier, corpus, len(corpus)),
+            details=details(rounds, classifier, corpus, len(corpus)),
         ),
     ]
 
 
 def interleaved_pair(
-    explainer: PFLex,
+    explainer: Explainer,
     classifier: Classifier,
     batches: Sequence[list[str]],
     seconds: float = np.inf,
@@ -157,9 +158,10 @@ def interleaved_pair(
     return interleaved((explaining, predicting), len(batches), classifier.device, seconds)
 
 
-def _details(
+def details(
     taken: np.ndarray, classifier: Classifier, texts: Sequence[str], calls: int
 ) -> dict[str, Any]:
+    """Give the details of a `Row` for an explanation (first side) and a prediction of texts."""
     ours, theirs = np.median(taken, axis=0)
     return {
         "our_seconds": float(ours),

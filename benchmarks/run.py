@@ -34,6 +34,7 @@ def group_names(settings: Settings) -> list[str]:
         "calls-short",
         "calls-long",
         "amortised",
+        "ldav",
         "image",
     ]
 
@@ -60,7 +61,7 @@ def measure(
     data_dir
         Folder of data sets.
     """
-    from benchmarks import amortised, budget, image, mase, precision, selection, speed
+    from benchmarks import amortised, budget, image, ldav, mase, precision, selection, speed
     from xai_lib.data import load_dataset
     from xai_lib.models.precision import fast_bfloat16, pick_device
     from xai_lib.models.zoo import train_named
@@ -90,6 +91,7 @@ def measure(
         "calls-short": lambda: budget.rows(settings, dataset, "short", data_dir),
         "calls-long": lambda: budget.rows(settings, dataset, "long", data_dir),
         "amortised": lambda: amortised.rows(settings, dataset, data_dir),
+        "ldav": lambda: ldav.rows(settings, data_dir),
         "image": lambda: image.rows(settings, data_dir),
     }
     if "bfloat16" in groups and not fast_bfloat16(pick_device(settings.device)):

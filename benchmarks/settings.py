@@ -52,6 +52,8 @@ class Settings:
         Texts and samples of the comparison of bfloat16 with float32.
     amortised_calls, amortised_texts
         Texts explained one by one, and in one call, by the explainer that was fitted before.
+    ldav_models
+        Networks with class vectors; the first whose data can be loaded is taken.
     images, image_samples
         Pictures explained by LIME on both sides, and masks of each.
     """
@@ -75,6 +77,7 @@ class Settings:
     precision_samples: int = 1000
     amortised_calls: int = 200
     amortised_texts: int = 2000
+    ldav_models: tuple[str, ...] = ("ldav-bilstm-dbpedia", "ldav-bilstm-r8")
     images: int = 5
     image_samples: int = 1000
 
@@ -101,6 +104,7 @@ QUICK: dict[str, Any] = {
     "precision_samples": 50,
     "amortised_calls": 12,
     "amortised_texts": 20,
+    "ldav_models": ("ldav-bilstm-planted",),
     "images": 1,
     "image_samples": 20,
 }

@@ -1,0 +1,89 @@
+"""What an LDAV explanation costs beyond the prediction that it explains, and against LIME."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.amortised import BLOCKS, details, interleaved_pair, ratio_of_medians
+from benchmarks.results import Row, spread
+from benchmarks.settings import Settings
+from xai_lib.data import DatasetNotFound
+from xai_lib.explainers import make_explainer
+from xai_lib.models.zoo import load_named
+from xai_lib.models.zoo_entries import ZOO
+
+ONE_AT_MOST, LIME_AT_LEAST = 1.10, 100.0
+LIME_SAMPLES = 1000
+
+
+def black_box(settings: Settings, data_dir: Path | None) -> str:
+    """Return the name of the first network whose data can be loaded."""
+    for name in settings.ldav_models:
+        try:
+            ZOO[name].data("test", data_dir)
+        except DatasetNotFound:
+            continue
+        return name
+    raise DatasetNotFound(f"None of these has its data here: {', '.join(settings.ldav_models)}.")
+
+
+def rows(settings: Settings, data_dir: Path | None = None) -> list[Row]:
+    """Measure explanations by LDAV against plain predictions and against LIME.
+
+    Returns
+    -------
+    list of Row
+        One text at a time, a corpus in one call, and LIME's time over LDAV's.
+    """
+    name = black_box(settings, data_dir)
+    box = load_named(name, settings.device, "float32", data_dir=data_dir)
+    test = ZOO[name].data("test", data_dir)
+    shuffled = test.sample(len(test), seed=settings.seed, min_words=2).texts
+    endless = itertools.cycle(shuffled)
+    single = [next(endless) for _ in range(settings.amortised_calls)]
+    corpus = [next(endless) for _ in range(settings.amortised_texts)]
+    explainer = make_explainer("ldav")
+    one = interleaved_pair(explainer, box, [[text] for text in single])
+    many = interleaved_pair(explainer, box, [corpus] * settings.repeats, settings.row_seconds)
+    lime = make_explainer("lime", n_samples=LIME_SAMPLES)
+    ratios = []
+    for text in single[: settings.repeats + 1]:  # The first warms up.
+        seconds = []
+        for method in (lime, explainer):
+            start = time.perf_counter()
+            method.explain([text], box, settings.seed)
+            seconds.append(time.perf_counter() - start)
+        ratios.append(seconds[0] / seconds[1])
+    return [
+        Row(
+            "ldav",
+            "ldav-one",
+            f"LDAV of one text against predicting it, {len(single)} texts one by one, {name}",
+            **ratio_of_medians(one, BLOCKS),
+            at_most=ONE_AT_MOST,
+            details=details(one, box, single, 1),
+        ),
+        Row(
+            "ldav",
+            "ldav-corpus",
+            f"LDAV of {len(corpus)} texts against predicting them, {name}",
+            **ratio_of_medians(many, len(many)),
+            at_most=ONE_AT_MOST,
+            details=details(many, box, corpus, len(corpus)),
+        ),
+        Row(
+            "ldav",
+            "ldav-lime",
+            f"LIME with {LIME_SAMPLES} samples against LDAV, wall time of one text, {name}",
+            **spread(ratios[1:]),
+            at_least=LIME_AT_LEAST,
+            details={
+                "median_words": float(np.median([len(text.split()) for text in single])),
+                "precision": box.precision,
+            },
+        ),
+    ]
