@@ -56,6 +56,7 @@ def train_entry(
     device: str = "auto",
     data_dir: str | Path | None = None,
     progress: Callable[[int, int, float], None] | None = None,
+    splits: tuple[Dataset, Dataset] | None = None,
 ) -> Path:
     """Train a black box unless it is cached, and return its folder.
 
@@ -71,6 +72,8 @@ def train_entry(
         Folder of data sets, see `xai_lib.data.load_dataset`.
     progress
         Called as ``progress(step, steps, loss)``; default a bar on standard error.
+    splits
+        ``entry.data`` of training and test, where they are at hand already.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def train_entry(
         Folder with weights, vocabulary and ``card.json``: recipe, data, held-out accuracy,
         seconds, device. It is complete or absent, also when several processes train at once.
     """
-    train, test = entry.data("train", data_dir), entry.data("test", data_dir)
+    train, test = splits or (entry.data("train", data_dir), entry.data("test", data_dir))
     # What the weights depend on is in the folder's name: a changed recipe trains anew.
     facts = {"entry": entry.describe(), "train": train.sha256, "base": _origin(entry)}
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
@@ -226,9 +229,10 @@ def load_entry(
     precision: str = "auto",
     max_length: int | None = None,
     data_dir: str | Path | None = None,
+    splits: tuple[Dataset, Dataset] | None = None,
 ) -> TokenWhiteBox:
-    """Load a black box that need not be in the zoo, training it first where it is not cached."""
-    folder = train_entry(name, entry, device, data_dir)
+    """Load a black box that need not be in the zoo, see `train_entry` for what it takes."""
+    folder = train_entry(name, entry, device, data_dir, splits=splits)
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     limit = max_length or card["recipe"]["max_length"]
     load = load_scratch if is_scratch_folder(folder) else load_huggingface

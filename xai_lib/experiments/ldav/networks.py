@@ -102,8 +102,9 @@ def variant(setting: Setting, label: str, n_test: int | None = None, **recipe: A
         entry = ZOO[name]
         changed: Any = replace(entry.recipe, **recipe)
         entry = replace(entry, recipe=changed, n_test=n_test or entry.n_test)
+        # The setting's texts are cut as the entry's are, which takes long texts a while.
         setting.others[called] = load_entry(
-            called, entry, setting.device, data_dir=setting.data_dir
+            called, entry, setting.device, splits=(setting.train, setting.test)
         )
     return setting.others[called]
 
