@@ -51,7 +51,9 @@ class Recipe:
     Word embeddings of a pretrained encoder move little in fine-tuning: it is the class vectors
     that move. With ``l3="literal"`` their directions are those of the first steps, because the term
     stretches what differences there are; predictions are of little use then, so take
-    ``target="gold"`` with it. ``"normalised"`` recovers from them.
+    ``target="gold"`` with it, and for short embeddings a larger `rho2`, or all vectors end in one
+    direction. ``"normalised"`` recovers from the first predictions, but an encoder that is not
+    pretrained learns nothing while all texts are pulled to one class: it needs ``"gold"`` too.
     """
 
     epochs: int = 3
