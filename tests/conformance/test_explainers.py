@@ -129,7 +129,7 @@ def test_every_method_is_covered() -> None:
     assert AMORTISED == ["pflex"]
     assert set(WHITE) == {
         "saliency", "guided_backprop", "input_x_gradient", "integrated_gradients", "deeplift",
-        "smoothgrad", "mase", "mase_sparse",
+        "smoothgrad", "lrp", "mase", "mase_sparse",
     }  # fmt: skip
     assert set(WHITE) | set(BLACK) | set(AMORTISED) | set(LEARNT) == set(TEXT_METHODS)
 
@@ -235,11 +235,16 @@ def test_gradients_of_an_embedding_linear_model(method: str, boxes: dict[str, Cl
     own = box.table[[box.index[word] for word in ("good", "dark", "good")]].double().numpy()
     slope = box.network.weight.double().numpy()
     size = np.abs(slope).sum(axis=1, keepdims=True).repeat(3, axis=1)
+    # LRP: epsilon takes its part of each logit; the start token is an unknown word.
+    start = box.table[1].double().numpy()
+    logits = slope @ (own.sum(axis=0) + start) + box.network.bias.double().numpy()
+    absorbed = (np.abs(logits) / (np.abs(logits) + 1e-4))[:, None]
     expected = {
         "saliency": size,
         "guided_backprop": size,
         "input_x_gradient": slope @ own.T,
         "smoothgrad": slope @ own.T,
+        "lrp": slope @ own.T * absorbed,
         "deeplift": slope @ own.T,
         "integrated_gradients": slope @ (own - box.table[0].double().numpy()).T,
     }[method]

@@ -23,6 +23,7 @@ _METHODS = {
     "integrated_gradients": ("gradients", "IntegratedGradients"),
     "smoothgrad": ("smoothgrad", "SmoothGrad"),
     "deeplift": ("gradients", "DeepLift"),
+    "lrp": ("lrp", "Lrp"),
     "mase": ("mase", "Mase"),
     "mase_sparse": ("mase", "MaseSparse"),
     "pflex": ("pflex", "PFLex"),

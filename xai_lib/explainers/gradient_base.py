@@ -69,7 +69,7 @@ def aggregate(values: np.ndarray, how: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class GradientExplainer(Explainer):
-    """What the six gradient methods share.
+    """What the gradient methods share.
 
     The input is the word embedding of each token, to which the network adds positions; the
     target is the logit of a class, in float32 and evaluation mode. The weight of a word is the
