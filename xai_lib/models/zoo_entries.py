@@ -185,7 +185,13 @@ ZOO |= {
     ),
     "ldav-transformer-complaints": _ldav("consumer_complaints", "transformer", 60, **_COMPLAINTS),
 }
-_LDAV_CI: dict[str, Any] = {"batch_size": 32, "learning_rate": 5e-3, "width": 32}
+_LDAV_CI: dict[str, Any] = {
+    "batch_size": 32,
+    "learning_rate": 1e-2,
+    "width": 32,
+    "epochs": 8,
+    "n_train": 600,
+}
 ZOO |= {
     "ldav-decomposable-snli": _ldav("snli", "decomposable"),
     # In the place of RoBERTa.
@@ -195,13 +201,24 @@ ZOO |= {
     "ldav-minilm-imdb": ZooEntry(
         "imdb", "minilm", Recipe(2, 32, max_length=128, n_train=8000, ldav=LDAV), 5000, 50, True
     ),
-    "ldav-tiny-planted": ZooEntry("planted", "tiny", replace(_CI, ldav=LDAV)),
+    "ldav-tiny-planted": ZooEntry(
+        "planted", "tiny", replace(_CI, epochs=10, ldav=replace(LDAV, target="gold"))
+    ),
     "ldav-bilstm-planted-binary": _ldav("planted_binary", "bilstm", **_LDAV_CI),
     "ldav-bilstm-r8": _ldav("r8", "bilstm", 40),
     "ldav-transformer-bbc": _ldav("bbc_news", "transformer", 50),
     "ldav-bilstm-planted": _ldav("planted", "bilstm", **_LDAV_CI),
     "ldav-transformer-planted-binary": _ldav("planted_binary", "transformer", **_LDAV_CI),
     "ldav-decomposable-planted": _ldav(
-        "planted_pairs", "decomposable", **{**_LDAV_CI, "embedding_std": 0.3}
+        "planted_pairs",
+        "decomposable",
+        **{
+            **_LDAV_CI,
+            "embedding_std": 1.0,
+            "learning_rate": 3e-3,
+            "epochs": 30,
+            "patience": 8,
+            "n_train": None,
+        },
     ),
 }

@@ -92,7 +92,7 @@ def variant(setting: Setting, label: str, n_test: int | None = None, **recipe: A
     label
         What the network is called, behind the black box's name.
     n_test
-        Held-out texts for its accuracy; default as many as the black box has.
+        Held-out texts for its accuracy at most; default as many as the black box has.
     **recipe
         What is changed in the recipe.
     """
@@ -101,7 +101,8 @@ def variant(setting: Setting, label: str, n_test: int | None = None, **recipe: A
     if called not in setting.others:
         entry = ZOO[name]
         changed: Any = replace(entry.recipe, **recipe)
-        entry = replace(entry, recipe=changed, n_test=n_test or entry.n_test)
+        fewer = entry.n_test if n_test is None else min(n_test, len(setting.test))
+        entry = replace(entry, recipe=changed, n_test=fewer)
         # The setting's texts are cut as the entry's are, which takes long texts a while.
         setting.others[called] = load_entry(
             called, entry, setting.device, splits=(setting.train, setting.test)

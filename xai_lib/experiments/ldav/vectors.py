@@ -180,7 +180,8 @@ def phrase_rows(setting: Setting, item: str = "table-9") -> list[Row]:
     -------
     list of dict
         For each phrase and class the mean over the runs; where the classes are the paper's, also
-        the share of the runs in which the class that is printed highest is highest.
+        the share of the runs in which the class that is printed highest is highest, and elsewhere
+        a row without a number.
     """
     printed = papers.published("ldav", item) or []
     phrases = list(dict.fromkeys(cell["phrase"] for cell in printed))
@@ -194,10 +195,13 @@ def phrase_rows(setting: Setting, item: str = "table-9") -> list[Row]:
             runs_row({**place, "class": name}, found[:, i, j]) for j, name in enumerate(classes)
         ]
         own = {cell["class"]: cell["mean"] for cell in printed if cell["phrase"] == phrase}
+        where = {**place, "class": "printed class first"}
         if set(own) == set(classes):
             best = classes.index(max(own, key=lambda name: own[name]))
             first = (found[:, i].argmax(axis=1) == best).astype(float)
-            rows.append(runs_row({**place, "class": "printed class first"}, first))
+            rows.append(runs_row(where, first))
+        else:
+            rows.append({**where, "mean": None, "low": None, "high": None, "n": 0})
     return rows
 
 
