@@ -58,7 +58,7 @@ class LdavLosses:
     take the direction of what the texts share, and no score works.
     """
 
-    rho1: float = 0.3
+    rho1: float = 0.1
     rho2: float = 0.01
     l3: str = "normalised"
     target: str = "predicted"

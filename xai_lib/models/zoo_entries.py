@@ -202,10 +202,10 @@ ZOO |= {
         "imdb", "minilm", Recipe(2, 32, max_length=128, n_train=8000, ldav=LDAV), 5000, 50, True
     ),
     "ldav-tiny-planted": ZooEntry(
-        "planted", "tiny", replace(_CI, epochs=10, ldav=replace(LDAV, target="gold"))
+        "planted", "tiny", replace(_CI, ldav=replace(LDAV, target="gold"))
     ),
     "ldav-bilstm-planted-binary": _ldav("planted_binary", "bilstm", **_LDAV_CI),
-    "ldav-bilstm-r8": _ldav("r8", "bilstm", 40),
+    "ldav-bilstm-r8": _ldav("r8", "bilstm", 40, n_train=2400, epochs=8),
     "ldav-transformer-bbc": _ldav("bbc_news", "transformer", 50),
     "ldav-bilstm-planted": _ldav("planted", "bilstm", **_LDAV_CI),
     "ldav-transformer-planted-binary": _ldav("planted_binary", "transformer", **_LDAV_CI),
@@ -216,7 +216,7 @@ ZOO |= {
             **_LDAV_CI,
             "embedding_std": 1.0,
             "learning_rate": 3e-3,
-            "epochs": 30,
+            "epochs": 20,
             "patience": 8,
             "n_train": None,
         },
