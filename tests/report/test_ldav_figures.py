@@ -48,6 +48,15 @@ def shown(fig):
     return [text.get_text() for text in legend.get_texts()]
 
 
+def printed_points(ax):
+    """Return the points of the hollow diamonds; a method of ours may be a full one."""
+    return [
+        line.get_xydata().tolist()
+        for line in ax.get_lines()
+        if line.get_marker() == "D" and line.get_markerfacecolor() == "none"
+    ]
+
+
 def removal_rows(settings, measure=None):
     more = {} if measure is None else {"measure": measure}
     return [
@@ -80,7 +89,9 @@ def test_one_of_several_measures(result):
     rows += [mean(50, **{**row, "measure": "other"}) for row in rows]
     (ax,) = ldav_figures.removal_curves(result("figure-7", rows), "log", "log ratio").axes
     assert curves(ax)["LDAV"] == [[0, 4], [2, 4.2]]
-    with pytest.raises(ValueError, match="no rows with setting = 'snli_attention', share = None, m"):
+    with pytest.raises(
+        ValueError, match="no rows with setting = 'snli_attention', share = None, m"
+    ):
         ldav_figures.removal_curves(result("figure-7", rows), "log", "none")
 
 
@@ -105,8 +116,7 @@ def test_ours_beside_the_printed_number(result):
         ]  # fmt: skip
         (ends,) = ax.containers[0][2][0].get_segments()
         assert [point[0] for point in ends] == pytest.approx([0.25, 0.35])
-        diamonds = [line.get_xydata().tolist() for line in ax.get_lines()
-                    if line.get_marker() == "D" and line.get_markerfacecolor() == "none"]  # fmt: skip
+        diamonds = printed_points(ax)
         # Table 4 prints no random words.
         assert diamonds == [[[ldav, 0]], [[saliency, 1]]]
         assert [tick.get_text() for tick in ax.get_yticklabels()] == ["LDAV", "Saliency", "Random"]
@@ -121,8 +131,7 @@ def test_cells_of_an_item_with_one_measure_do_not_name_it(result):
     fig = ldav_figures.beside_printed(result("table-7", rows), "comprehensiveness", "fall")
     (ax,) = fig.axes
     printed = {cell["method"]: cell["mean"] for cell in papers.published("ldav", "table-7")}
-    diamonds = [line.get_xydata().tolist() for line in ax.get_lines()
-                if line.get_marker() == "D" and line.get_markerfacecolor() == "none"]  # fmt: skip
+    diamonds = printed_points(ax)
     assert diamonds == [[[printed["ldav"], 0]], [[printed["saliency"], 1]]] == [
         [[0.34, 0]], [[0.09, 1]]
     ]  # fmt: skip
@@ -149,7 +158,9 @@ def test_correlations_are_written_in_a_matrix(result):
         for one in classes
         for other in classes
     ]
-    rows.append(mean(-0.25, setting=SETTINGS[0], **{"class": "largest", "other": "between classes"}))
+    rows.append(
+        mean(-0.25, setting=SETTINGS[0], **{"class": "largest", "other": "between classes"})
+    )
     fig = ldav_figures.correlations(result("figure-8", rows))
     for ax in fig.axes:
         (image,) = ax.get_images()

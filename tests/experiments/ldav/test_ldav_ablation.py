@@ -145,9 +145,7 @@ def test_class_means_of_pairs_and_of_a_class_without_texts() -> None:
     np.testing.assert_allclose(found.numpy(), sums - sums.mean(axis=0), atol=1e-7)
 
 
-def test_variants(
-    setting: Setting, sample: Sample, slow: Any, runs: dict[str, list[Any]]
-) -> None:
+def test_variants(setting: Setting, sample: Sample, slow: Any, runs: dict[str, list[Any]]) -> None:
     rows, pairs = ablation.variant_rows(sample)
     means = [ablation.with_class_means(sample, run) for run in (0, 1)]
     of = {

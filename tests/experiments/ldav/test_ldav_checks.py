@@ -105,9 +105,9 @@ def test_texts_of_one_word_have_no_correlation(
 def test_planted_words_by_hand(sample: Sample, slow: Any, boxes: dict[str, Any]) -> None:
     rows = checks.planted_rows(sample)
     data = sample.data
-    cues = {"joy": "cheerful delighted happy joyful smiling".split(),
-            "sadness": "gloomy lonely mournful sad tearful".split(),
-            "anger": "angry enraged furious hostile outraged".split()}  # fmt: skip
+    cues = {"joy": ["cheerful", "delighted", "happy", "joyful", "smiling"],
+            "sadness": ["gloomy", "lonely", "mournful", "sad", "tearful"],
+            "anger": ["angry", "enraged", "furious", "hostile", "outraged"]}  # fmt: skip
     expected = {}
     for training, label, distance in (
         ("ldav", "", "cosine"), ("as printed", "-as-printed", "euclidean"),

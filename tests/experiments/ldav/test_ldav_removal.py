@@ -192,9 +192,7 @@ def test_curves_by_hand(sample: Sample, values: Any) -> None:
     columns[("1-10", None)] = tuple(range(1, 11))
     for row in rows:
         kept = range(3) if row["method"] == "lime" else range(5)
-        some = [
-            curves[row["method"]][i, j] for i in kept for j in columns[row["k"], row["share"]]
-        ]
+        some = [curves[row["method"]][i, j] for i in kept for j in columns[row["k"], row["share"]]]
         assert row["mean"] == pytest.approx(sum(some) / len(some))
         assert (row["n"], row["setting"], "measure" in row) == (len(kept), "ag_news_bilstm", False)
     assert [(p["k"], p["share"], p["first"], p["second"]) for p in pairs] == [

@@ -114,7 +114,10 @@ def test_clouds(
     for training in used:
         kept = [one for one in gaps[training] if not math.isnan(one)]
         row = by["cosine gap", training]
-        assert (row["mean"], row["n"]) == (pytest.approx(sum(kept) / len(kept), abs=1e-6), len(kept))
+        assert (row["mean"], row["n"]) == (
+            pytest.approx(sum(kept) / len(kept), abs=1e-6),
+            len(kept),
+        )
         two = by["variance on two components", training]
         assert (two["mean"], two["n"]) == (pytest.approx(shares[training], abs=1e-6), 2)
     # A text that is alone in its class, in one run, has no cosine within it.
