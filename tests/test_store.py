@@ -187,6 +187,46 @@ def test_kept_explanations_are_those_of_the_explainer(cache: Path) -> None:
         assert one.seconds == other.seconds > 0
 
 
+def test_kept_explanations_of_texts(
+    planted_classifier: HuggingFaceClassifier, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = planted_classifier
+    monkeypatch.setattr(box, "stored_calls", {})
+    explainer = make_explainer("lime", n_samples=30)
+    texts = [*TEXTS, *(f"{text} tender" for text in TEXTS * 2)]  # 9, more than one chunk
+    instances = [box.instance(text) for text in texts]
+    seen: list[tuple[int, int]] = []
+    before = box.calls
+    stored = stored_explanations(
+        explainer, instances, box, 2, lambda done, every: seen.append((done, every))
+    )
+    assert seen == [(8, 9), (9, 9)]
+    asked = box.calls - before
+    assert len(list(cache.glob("*.npz"))) == 6  # Three texts are there twice.
+    direct = explainer.explain(texts, box, 2)
+    before = box.calls
+    for one, other in zip(stored, direct, strict=True):
+        assert (one.text, one.words, one.spans) == (other.text, other.words, other.spans)
+        assert (one.predicted, one.seed, one.method) == (other.predicted, 2, "lime")
+        assert (one.model_calls, one.settings) == (other.model_calls, other.settings)
+        np.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
+        assert one.seconds > 0
+    assert asked >= sum(one.model_calls for one in stored[:6])
+    # Another process reads them; what they had cost is counted once for each text.
+    monkeypatch.setattr(box, "stored_calls", {})
+    again = stored_explanations(explainer, instances, box, 2)
+    assert again == stored
+    assert box.calls == before
+    assert sum(box.stored_calls.values()) == sum(one.model_calls for one in stored[:6])
+    # Other settings, another seed and another method are kept apart.
+    for other, seed in (
+        (make_explainer("lime", n_samples=31), 2), (explainer, 3), (make_explainer("occlusion"), 2)
+    ):  # fmt: skip
+        stored_explanations(other, instances[:1], box, seed)
+    assert len(list(cache.glob("*.npz"))) == 9
+
+
 def test_answers_of_a_function_are_not_kept(cache: Path) -> None:
     box = as_classifier(lambda texts: np.full((len(texts), 2), 0.5), ["a", "b"], name="mine")
     with pytest.raises(ValueError, match=r"black box 'mine'.* cannot be stored"):

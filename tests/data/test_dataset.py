@@ -177,6 +177,30 @@ def test_first_words_cuts_behind_the_nth_word():
     assert cut.first_words(2).texts == cut.texts
 
 
+def test_last_words_cuts_in_front_of_the_nth_word_from_the_end():
+    texts = (
+        "One two, (three) four.",  # cut; what follows the last word stays
+        "one two!",
+        "...one",
+        "",
+        "don't stop-now \U0001f600 again",
+    )
+    data = Dataset("toy", "test", texts, np.arange(5) % 2, ("a", "b"), "generated",
+                   {"whole": texts}, ("made up",), 3)  # fmt: skip
+    cut = data.last_words(2)
+    assert cut.texts == ("three) four.", "one two!", "...one", "", "\U0001f600 again")
+    assert data.last_words(1).texts == ("four.", "two!", "...one", "", "again")
+    assert data.last_words(4).texts == (*texts[:4], "stop-now \U0001f600 again")
+    assert data.last_words(5).texts == texts
+    assert data.texts == texts
+    assert cut.labels.tolist() == [0, 1, 0, 1, 0]
+    assert (cut.extra, cut.dropped, cut.split) == ({"whole": texts}, 3, "test")
+    kept, added = cut.notes
+    assert kept == "made up"
+    assert "last 2 words" in added
+    assert cut.last_words(2).texts == cut.texts
+
+
 def test_first_words_are_noted():
     data = make(3)
     (kept, added) = data.first_words(7).notes
@@ -186,6 +210,7 @@ def test_first_words_are_noted():
 
 
 @pytest.mark.parametrize("n", [0, -1])
-def test_first_words_keeps_a_word(n):
-    with pytest.raises(ValueError, match=rf"at least 1 word.*{n}"):
-        make(3).first_words(n)
+def test_a_cut_text_keeps_a_word(n):
+    for cut in (make(3).first_words, make(3).last_words):
+        with pytest.raises(ValueError, match=rf"at least 1 word.*{n}"):
+            cut(n)

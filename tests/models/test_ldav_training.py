@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from xai_lib.models.ldav_training import LdavLosses, distances, separation, text
 from xai_lib.models.networks import NETWORKS, new_network
 from xai_lib.models.pair_classifier import PairClassifier
 from xai_lib.models.scratch import ScratchClassifier
+from xai_lib.models.scratch_run import TrainingRun
 from xai_lib.models.scratch_training import ScratchRecipe, train_scratch
 
 CLASSES = ["bad", "good"]
@@ -209,6 +211,52 @@ def test_every_loss_moves_what_it_says() -> None:
     # So little that the clipping of gradients, which the terms share, has nothing to do.
     assert torch.equal(moved(0, 1e-3)[1], moved(0, 0)[1])
     assert (moved(1, 0)[1] - moved(0, 0)[1]).abs().max() > 1e-3
+
+
+def test_long_class_vectors_do_not_shrink_what_the_network_learns() -> None:
+    """The literal L3 of long vectors has gradients without end; they are not clipped together."""
+    texts, target = TEXTS[:10], torch.from_numpy(LABELS[:10])
+
+    def gradients(rho2: float, length: float) -> tuple[dict[str, torch.Tensor], TrainingRun]:
+        losses = LdavLosses(rho1=30.0, rho2=rho2, l3="literal")
+        recipe = dataclasses.replace(SMALL, batch_size=99, dropout=(0, 0, 0), ldav=losses)
+        network = new_network(20, 2, 8, recipe.dropout, seed=1)
+        network.add_class_vectors(0)
+        assert network.class_vectors is not None
+        with torch.no_grad():
+            network.class_vectors *= length
+        inputs = [np.arange(2, 2 + len(text.split())) + i for i, text in enumerate(texts)]
+        everything = np.arange(10)
+        run = TrainingRun(network, inputs, target, everything, everything, recipe, "cpu")
+        found: dict[str, torch.Tensor] = {}
+
+        def keep() -> None:
+            for name, parameter in network.named_parameters():
+                assert parameter.grad is not None
+                found[name] = parameter.grad.clone()
+
+        run.optimizer.step = keep  # type: ignore[method-assign, assignment]
+        run.epoch(None)
+        return found, run
+
+    plain, _ = gradients(0.0, 1.0)
+    long, run = gradients(1.0, 1e5)
+    vectors = long.pop("class_vectors")
+    plain.pop("class_vectors")
+    # L3 is 2 k sum |z|^2 - 2 |sum z|^2, with k = 2.
+    z = run.network.class_vectors
+    assert z is not None
+    expected = -4 * (2 * z.detach() - z.detach().sum(dim=0))
+    torch.testing.assert_close(vectors, expected, rtol=1e-4, atol=1e-3)
+    assert float(vectors.norm()) > 1e5
+    # L2 by the cosine is the same whatever the length is, and so is what the network gets.
+    for name, value in plain.items():
+        torch.testing.assert_close(long[name], value, rtol=1e-3, atol=1e-6)
+    length = math.sqrt(sum(float(value.double().square().sum()) for value in long.values()))
+    raw = torch.autograd.grad(run._loss(np.arange(10)), run.clipped)
+    whole = math.sqrt(sum(float(value.double().square().sum()) for value in raw))
+    assert whole > 1
+    assert length == pytest.approx(1, abs=1e-4)
 
 
 def test_class_vectors_end_far_apart_and_near_their_texts() -> None:

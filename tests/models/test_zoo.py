@@ -13,7 +13,7 @@ import pytest
 from xai_lib.data import load_dataset
 from xai_lib.models import load_classifier, zoo
 from xai_lib.models.ldav_training import LdavLosses
-from xai_lib.models.scratch_training import ScratchRecipe
+from xai_lib.models.scratch_training import ScratchRecipe, train_scratch
 from xai_lib.models.training import fine_tune
 
 NAME = "tiny-planted"
@@ -190,6 +190,66 @@ def test_other_networks_with_class_vectors(dataset, network, cache, monkeypatch)
     other = dataclasses.replace(recipe, ldav=LdavLosses(rho1=0.5))
     monkeypatch.setitem(zoo.ZOO, "new", zoo.ZooEntry(dataset, network, other, 20))
     assert zoo.train_named("new", "cpu") != folder
+
+
+def test_texts_are_cut_from_the_front_or_from_the_end():
+    recipe = ScratchRecipe()
+    whole, first, last = (
+        zoo.ZooEntry("planted", "bilstm", recipe, None, *cut)
+        for cut in ((), (3,), (3, True))
+    )  # fmt: skip
+    texts = load_dataset("planted", "train").texts
+    assert whole.data("train").texts == texts
+    for entry, start, stop in ((first, 0, 3), (last, -3, None)):
+        for split in ("train", "test"):
+            found = entry.data(split)
+            words = [t.replace(".", "").split() for t in load_dataset("planted", split).texts]
+            assert [t.replace(".", "").split() for t in found.texts] == [
+                one[start:stop] for one in words
+            ]
+    told = [entry.describe() for entry in (whole, first, last)]
+    plain = {"dataset": "planted", "base": "bilstm", "n_test": None, "recipe": recipe.to_dict()}
+    # A setting that does nothing is left out: it must not rename what is cached.
+    assert told == [
+        plain, {**plain, "max_words": 3}, {**plain, "max_words": 3, "from_end": True}
+    ]  # fmt: skip
+
+
+def test_only_imdb_is_cut_from_the_end():
+    cut = {name for name, entry in zoo.ZOO.items() if entry.from_end}
+    assert cut == {"ldav-bilstm-imdb", "ldav-transformer-imdb"}
+    assert {zoo.ZOO[name].max_words for name in cut} == {50}
+
+
+def test_an_entry_need_not_be_in_the_zoo(cache, monkeypatch):
+    seen: list[tuple] = []
+
+    def look(texts, labels, classes, recipe, name, device, bar, folder):
+        seen.append((tuple(texts), recipe.seed, name))
+        return train_scratch(texts, labels, classes, recipe, name, device, lambda *_: None, folder)
+
+    monkeypatch.setattr(zoo, "train_scratch", look)
+    recipe = ScratchRecipe(epochs=1, width=4, max_length=9, n_train=40, seed=3)
+    entry = zoo.ZooEntry("planted", "bilstm", recipe, 10, 4, True)
+    box = zoo.load_entry("mine", entry, "cpu")
+    ((texts, seed, name),) = seen
+    assert (seed, name, box.name, box.max_length) == (3, "mine", "mine", 9)
+    train, test = (load_dataset("planted", split).last_words(4) for split in ("train", "test"))
+    assert texts == train.sample(40, seed=3).texts
+    held_out = test.sample(10, seed=3)
+    right = box.predict_proba(held_out.texts).argmax(axis=1) == held_out.labels
+    assert box.card["accuracy"] == right.mean()
+    assert (box.card["n_test"], box.card["test"]["sha256"]) == (10, held_out.sha256)
+    again = zoo.load_entry("mine", entry, "cpu")
+    assert (again.identity, len(seen)) == (box.identity, 1)
+    # Cut from the front, or trained as another run, it is another network.
+    folder = zoo.train_entry("mine", entry, "cpu")
+    front = dataclasses.replace(entry, from_end=False)
+    second = dataclasses.replace(entry, recipe=dataclasses.replace(recipe, seed=4))
+    assert len({folder, *(zoo.train_entry("mine", one, "cpu") for one in (front, second))}) == 3
+    assert [len(one[0]) for one in seen] == [40, 40, 40]
+    assert zoo.load_entry("mine", entry, "cpu", max_length=2).max_length == 2
+    assert len(seen) == 3
 
 
 def test_a_recipe_is_one_of_its_base():

@@ -111,7 +111,10 @@ def beside_printed(result: Result, measure: str, label: str) -> Figure:
                     markersize=5, elinewidth=1.3,
                     label="ours, 95 % interval" if i == 0 else None,
                 )  # fmt: skip
-            for cell in select(printed, {**where, "method": method}):
+            # Tables 6 and 7 have one measure, and their cells do not name it.
+            for cell in select(
+                [{"measure": measure, **cell} for cell in printed], {**where, "method": method}
+            ):
                 ax.plot(
                     [cell["mean"]], [i], marker="D", markersize=7, markerfacecolor="none",
                     color="#1a1a1a", linestyle="", label="paper" if i == 0 else None,

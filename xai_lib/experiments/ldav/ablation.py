@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from xai_lib.experiments.ldav.methods import LDAV, OTHERS, rank
 from xai_lib.experiments.ldav.networks import (
     AS_PRINTED,
     PLAIN,
+    changed_copy,
     losses_of,
     network,
     runs_of,
@@ -99,22 +99,43 @@ def with_class_means(sample: Sample, run: int) -> Any:
         embeddings, minus the mean over the classes, since all texts share most of it.
     """
     setting = sample.setting
-    box = copy.deepcopy(network(setting, PLAIN, run))
-    texts, labels = setting.train.texts, setting.train.labels.copy()
+
+    def put_means(box: Any) -> None:
+        centred = class_means(box, setting.train.texts, setting.train.labels)
+        box.model.class_vectors = torch.nn.Parameter(
+            centred.to(box.model.embedding.weight), requires_grad=False
+        )
+
+    return changed_copy(setting, network(setting, PLAIN, run), "class-means", put_means)
+
+
+def class_means(box: Any, texts: Sequence[str], labels: np.ndarray) -> torch.Tensor:
+    """Average the mean word embeddings of the texts of each class.
+
+    Parameters
+    ----------
+    box
+        A network with C classes and embeddings of length d.
+    texts
+        n texts.
+    labels
+        (n,) classes.
+
+    Returns
+    -------
+    (C, d) float64 tensor
+        Minus the mean over the classes. A class without texts counts as zero.
+    """
     total = torch.zeros(len(box.classes), box.width, dtype=torch.float64)
     for start in range(0, len(texts), 512):
         part = list(map(box.instance, texts[start : start + 512]))
         embedded = box.embed(part)
         vectors = text_vectors(embedded.embeddings, embedded.attention, box.pairs)
-        where = torch.from_numpy(labels[start : start + 512])
+        where = torch.tensor(labels[start : start + 512])
         total.index_add_(0, where, vectors.double().cpu())
     counts = torch.from_numpy(np.bincount(labels, minlength=len(box.classes)))
     means = total / counts.clamp(min=1)[:, None]
-    centred = means - means.mean(dim=0)
-    box.model.class_vectors = torch.nn.Parameter(
-        centred.to(box.model.embedding.weight), requires_grad=False
-    )
-    return box
+    return means - means.mean(dim=0)
 
 
 def variant_rows(sample: Sample) -> tuple[list[Row], list[Row]]:

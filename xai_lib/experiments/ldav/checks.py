@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,15 @@ import torch
 
 from xai_lib.experiments.ldav.ablation import RUNS, TERMS
 from xai_lib.experiments.ldav.methods import LDAV, OTHERS, RANDOM, make_method
-from xai_lib.experiments.ldav.networks import AS_PRINTED, network, runs_of, score_settings
+from xai_lib.experiments.ldav.networks import (
+    AS_PRINTED,
+    changed_copy,
+    network,
+    runs_of,
+    score_settings,
+)
 from xai_lib.experiments.ldav.sample import Sample
-from xai_lib.experiments.rows import Row, compare_rows, estimate_row
+from xai_lib.experiments.rows import Row, compare_rows, defined_row, estimate_row
 from xai_lib.experiments.turns import SECONDS, Prediction, in_turns
 from xai_lib.explainers import make_explainer
 from xai_lib.metrics import rank_correlation
@@ -22,8 +27,8 @@ REDRAWN = (LDAV, "integrated_gradients", "occlusion", "lrp", "input_x_gradient",
 PREDICTION = "prediction"
 
 
-def redrawn(box: Any, seed: int) -> Any:
-    """Return a copy of a network whose weights above the embeddings are drawn anew.
+def redraw(box: Any, seed: int) -> None:
+    """Draw the weights of a network above the embeddings anew; its class vectors stay.
 
     Parameters
     ----------
@@ -32,7 +37,6 @@ def redrawn(box: Any, seed: int) -> Any:
     seed
         Of the new weights.
     """
-    other = copy.deepcopy(box)
     model = box.model
     fresh = new_network(
         model.embedding.num_embeddings,
@@ -48,8 +52,7 @@ def redrawn(box: Any, seed: int) -> Any:
         if name in ("embedding.weight", "class_vectors")
     }
     with torch.no_grad():
-        other.model.load_state_dict({**fresh.state_dict(), **kept})
-    return other
+        model.load_state_dict({**fresh.state_dict(), **kept})
 
 
 def redrawn_rows(sample: Sample) -> list[Row]:
@@ -69,7 +72,7 @@ def redrawn_rows(sample: Sample) -> list[Row]:
     setting, seed = sample.setting, sample.seed
     some = sample.head(setting.profile["redrawn_texts"])
     box = network(setting)
-    other = redrawn(box, seed + 1)
+    other = changed_copy(setting, box, f"redrawn{seed + 1}", lambda one: redraw(one, seed + 1))
     rows: list[Row] = []
     for method in REDRAWN:
         explainer = make_method(method, setting.profile, {})
@@ -84,7 +87,7 @@ def redrawn_rows(sample: Sample) -> list[Row]:
             ]
         )
         place: Row = {"setting": setting.key, "method": method}
-        rows.append(estimate_row(place, found[~np.isnan(found)], seed))
+        rows.append(defined_row(place, found, seed))
     return rows
 
 
@@ -125,7 +128,7 @@ def planted_rows(sample: Sample) -> list[Row]:
     for name, runs in values.items():
         right = ~np.isnan(runs).all(axis=0)
         found = np.nanmean(np.array(runs)[:, right], axis=0)
-        rows.append(estimate_row({"setting": setting.key, "training": name}, found, seed))
+        rows.append(defined_row({"setting": setting.key, "training": name}, found, seed))
     return rows
 
 

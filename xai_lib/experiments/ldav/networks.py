@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -107,6 +109,32 @@ def variant(setting: Setting, label: str, n_test: int | None = None, **recipe: A
         setting.others[called] = load_entry(
             called, entry, setting.device, splits=(setting.train, setting.test)
         )
+    return setting.others[called]
+
+
+def changed_copy(setting: Setting, box: Any, label: str, change: Callable[[Any], None]) -> Any:
+    """Return a copy of a network with other weights.
+
+    Parameters
+    ----------
+    setting
+        Its `others` keep the copy, so that its calls are counted.
+    box
+        The network, which stays as it is.
+    label
+        What is changed; the copy is called so, behind the name of the box.
+    change
+        Gets the copy and changes its weights.
+    """
+    called = f"{box.name}-{label}"
+    if called not in setting.others:
+        other = copy.deepcopy(box)
+        other.name, other.calls, other.stored_calls = called, 0, {}
+        # The hashes of the weights are cached, and explanations on disk are found by them.
+        for hashed in ("identity", "fingerprint"):
+            other.__dict__.pop(hashed, None)
+        change(other)
+        setting.others[called] = other
     return setting.others[called]
 
 

@@ -11,7 +11,7 @@ from xai_lib import papers
 from xai_lib.data.lexicon import Lexicon
 from xai_lib.experiments.ldav.networks import LDAV, PLAIN, network, runs_of
 from xai_lib.experiments.ldav.sample import Sample
-from xai_lib.experiments.rows import Row, compare_rows, estimate_row, runs_row
+from xai_lib.experiments.rows import Row, compare_rows, defined_row, estimate_row, runs_row
 from xai_lib.experiments.study import Setting
 from xai_lib.explainers.ldav import class_vectors, phrase_scores, standardised, vector_distances
 from xai_lib.models.ldav_training import text_vectors
@@ -155,8 +155,7 @@ def cloud_rows(
         }
         place: Row = {"setting": setting.key, "training": training}
         for name, values in tables[training].items():
-            kept = values[~np.isnan(values)]
-            rows.append(estimate_row({**place, "measure": name}, kept, seed))
+            rows.append(defined_row({**place, "measure": name}, values, seed))
         rows.append(runs_row({**place, "measure": "variance on two components"}, np.array(shares)))
     pairs: list[Row] = []
     for name in tables[trainings[0]]:

@@ -1,0 +1,128 @@
+"""What a notebook's run counts and how a setting reads its texts; rows over runs; timing."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from xai_lib import as_classifier
+from xai_lib.data import load_dataset
+from xai_lib.experiments import turns
+from xai_lib.experiments.rows import runs_row
+from xai_lib.experiments.study import Setting, Study
+
+
+def box(name: str) -> Any:
+    """A black box that knows nothing, with a card."""
+    found: Any = as_classifier(lambda texts: np.full((len(texts), 2), 0.5), ["a", "b"], name)
+    found.card = {"name": name, "base": "none", "accuracy": 0.5, "n_test": 4}
+    found.device, found.precision = "cpu", "float32"
+    return found
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    monkeypatch.setenv("XAI_RESULTS_DIR", str(tmp_path))
+    monkeypatch.delenv("XAI_DATA_DIR", raising=False)
+    found = Study("ldav", "ci", "cpu")
+    for key, setting in found.settings.items():
+        setting.__dict__["classifier"] = box(key)
+    return found
+
+
+ROWS = [{"setting": "ag_news_bilstm", "measure": "accuracy", "training": "plain", "mean": 0.5,
+         "low": 0.4, "high": 0.6, "n": 9}]  # fmt: skip
+
+
+def test_a_record_counts_the_calls_of_all_networks(study: Study) -> None:
+    first, second = (study.settings[key] for key in ("ag_news_bilstm", "imdb_transformer"))
+    first.classifier.predict_proba(["x"] * 3)
+    made = study.record("calibration", ROWS).provenance
+    assert (made["model_calls"], made["cached_model_calls"]) == (3, 0)
+    other = second.others["run1"] = box("run1")
+    assert second.boxes == [second.classifier, other]
+    assert first.boxes == [first.classifier]
+    other.predict_proba(["x"] * 5)
+    other.stored_calls["file"] = 40
+    second.classifier.predict_proba(["x"])
+    # Of a setting that the item does not name, too: the records add up to the whole cost.
+    made = study.record("calibration", ROWS, settings=["ag_news_bilstm"]).provenance
+    assert (made["model_calls"], made["cached_model_calls"]) == (6, 40)
+    other.predict_proba(["x"] * 2)
+    late = first.others["late"] = box("late")
+    late.predict_proba(["x"] * 7)
+    made = study.record("calibration", ROWS).provenance
+    assert (made["model_calls"], made["cached_model_calls"]) == (9, 0)
+
+
+def test_settings_do_not_share_their_networks(study: Study) -> None:
+    one, other = (study.settings[key] for key in ("ag_news_bilstm", "planted_bilstm"))
+    one.others["x"] = box("x")
+    assert other.others == {}
+    assert one.others is one.others
+
+
+def test_texts_are_cut_from_the_front_or_from_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XAI_DATA_DIR", raising=False)
+    words = [text.replace(".", "").split() for text in load_dataset("planted", "test").texts]
+
+    def read(**profile: Any) -> list[list[str]]:
+        texts = Setting("x", {"dataset": "planted", **profile}).test.texts
+        return [text.replace(".", "").split() for text in texts]
+
+    assert read() == read(from_end=True) == words
+    assert read(max_words=4) == read(max_words=4, from_end=False) == [one[:4] for one in words]
+    assert read(max_words=4, from_end=True) == [one[-4:] for one in words]
+
+
+# Rows -----------------------------------------------------------------------------------------
+
+
+def test_a_mean_over_runs_has_a_t_interval() -> None:
+    row = runs_row({"setting": "x"}, np.array([0.5, 0.75, 1.0]))
+    # Standard deviation 1/4, and the t of two degrees of freedom.
+    half = stats.t.ppf(0.975, 2) * 0.25 / math.sqrt(3)
+    assert row == {
+        "setting": "x", "mean": 0.75, "low": pytest.approx(0.75 - half),
+        "high": pytest.approx(0.75 + half), "n": 3,
+    }  # fmt: skip
+    assert runs_row({}, np.array([0.25])) == {"mean": 0.25, "low": 0.25, "high": 0.25, "n": 1}
+
+
+# Timing ---------------------------------------------------------------------------------------
+
+
+def test_a_prediction_is_timed_as_a_method_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    seen: list[str] = []
+
+    def answer(texts: list[str]) -> np.ndarray:
+        now[0] += sum(map(len, texts))
+        seen.extend(texts)
+        return np.full((len(texts), 2), 0.5)
+
+    known: Any = as_classifier(answer, ["a", "b"], "known")
+    known.device = "cpu"
+    monkeypatch.setattr("xai_lib.metrics.cost.time.perf_counter", lambda: now[0])
+
+    class Twice:
+        def explain(self, texts: Any, classifier: Any, seed: int = 0) -> None:
+            assert seed == 4
+            classifier.predict_proba([text * 2 for text in texts])
+            classifier.predict_proba(texts)
+
+    methods = {"prediction": turns.Prediction(), "twice": Twice()}
+    found = turns.in_turns(methods, ["x", "yyy"], known, 4, "key")
+    # The first text once before the clock starts; then the methods in turns.
+    assert seen == ["x", "x", "xx", "x", "xx", "x", "yyy", "yyyyyy", "yyy"]
+    assert {name: one.tolist() for name, one in found["seconds"].items()} == {
+        "prediction": [1, 3], "twice": [3, 9]
+    }  # fmt: skip
+    assert {name: one.tolist() for name, one in found["model calls"].items()} == {
+        "prediction": [1, 1], "twice": [2, 2]
+    }  # fmt: skip
