@@ -169,7 +169,7 @@ def data_rows(settings: Mapping[str, Setting], keys: Iterable[str]) -> list[Row]
         box = setting.classifier
         entry = ZOO[setting.profile["black_box"]]
         values = {
-            "train": entry.recipe.n_train or len(setting.train),
+            "train": min(entry.recipe.n_train or len(setting.train), len(setting.train)),
             "test": len(setting.test),
             "vocabulary": len(box.vocabulary),
             "length": box.max_length,
