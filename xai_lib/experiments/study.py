@@ -15,6 +15,7 @@ from xai_lib.data import Dataset, load_dataset
 from xai_lib.data.images import load_images
 from xai_lib.models.image_zoo import load_named_image
 from xai_lib.models.zoo import load_named
+from xai_lib.models.zoo_entries import ZOO
 from xai_lib.report.provenance import provenance
 from xai_lib.report.results import Result, Rows, data_record, save_result
 
@@ -33,12 +34,15 @@ class Setting:
         Where the black box runs.
     data_dir
         Folder of data sets, or None.
+    splits
+        Texts that are loaded and cut already; the settings of a study share them.
     """
 
     key: str
     profile: Mapping[str, Any]
     device: str = "auto"
     data_dir: str | Path | None = None
+    splits: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
 
     @property
     def modality(self) -> str:
@@ -61,19 +65,31 @@ class Setting:
     def _split(self, name: str) -> Any:
         if self.modality == "image":
             return load_images(self.profile["dataset"], name, data_dir=self.data_dir)
-        whole = load_dataset(self.profile["dataset"], name, data_dir=self.data_dir)
-        max_words = self.profile.get("max_words")
-        if max_words is None:
-            return whole
-        cut = whole.last_words if self.profile.get("from_end") else whole.first_words
-        return cut(max_words)
+        place = (*self._cut, name)
+        if place not in self.splits:
+            dataset, max_words, from_end = self._cut
+            whole = load_dataset(dataset, name, data_dir=self.data_dir)
+            cut = whole.last_words if from_end else whole.first_words
+            self.splits[place] = whole if max_words is None else cut(max_words)
+        return self.splits[place]
+
+    @property
+    def _cut(self) -> tuple[str, int | None, bool]:
+        """The data set, and how its texts are cut."""
+        given = self.profile
+        return given["dataset"], given.get("max_words"), bool(given.get("from_end"))
 
     @cached_property
     def classifier(self) -> Any:
         """The black box, trained on first use: a `TokenWhiteBox`, or for images a network."""
         if self.modality == "image":
             return load_named_image(self.profile["black_box"], self.device, data_dir=self.data_dir)
-        return load_named(self.profile["black_box"], self.device, data_dir=self.data_dir)
+        name = self.profile["black_box"]
+        entry = ZOO.get(name)
+        # Cutting long texts takes a while, and it may be done already.
+        own = None if entry is None else (entry.dataset, entry.max_words, entry.from_end)
+        splits = (self.train, self._split("test")) if own == self._cut else None
+        return load_named(name, self.device, data_dir=self.data_dir, splits=splits)
 
     @cached_property
     def others(self) -> dict[str, Any]:
@@ -136,8 +152,9 @@ class Study:
     def settings(self) -> dict[str, Setting]:
         """The data sets with their black boxes, by the paper's name for them."""
         shared = {key: value for key, value in self.numbers.items() if key != "settings"}
+        splits: dict[tuple[Any, ...], Any] = {}
         return {
-            key: Setting(key, {**shared, **own}, self.device, self.data_dir)
+            key: Setting(key, {**shared, **own}, self.device, self.data_dir, splits)
             for key, own in self.numbers["settings"].items()
         }
 

@@ -217,9 +217,10 @@ def load_named(
     precision: str = "auto",
     max_length: int | None = None,
     data_dir: str | Path | None = None,
+    splits: tuple[Dataset, Dataset] | None = None,
 ) -> TokenWhiteBox:
-    """Load a black box of the zoo, training it first where it is not cached."""
-    return load_entry(name, ZOO[name], device, precision, max_length, data_dir)
+    """Load a black box of the zoo, training it first where it is not cached; see `train_entry`."""
+    return load_entry(name, ZOO[name], device, precision, max_length, data_dir, splits)
 
 
 def load_entry(
