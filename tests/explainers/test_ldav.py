@@ -40,8 +40,10 @@ def make_box(
     return as_scratch(made, WordVocabulary(list(WORDS)), "plane", ["no", "yes"], "cpu", "float32")
 
 
-def weights(box: ScratchClassifier, text: str, **settings: Any) -> np.ndarray:
-    (found,) = Ldav(**settings).explain([text], box)
+def weights(
+    box: ScratchClassifier, text: str, distance: str = "euclidean", **settings: Any
+) -> np.ndarray:
+    (found,) = Ldav(distance=distance, **settings).explain([text], box)
     return found.weights
 
 
@@ -50,7 +52,7 @@ def weights(box: ScratchClassifier, text: str, **settings: Any) -> np.ndarray:
 
 def test_three_words_by_hand() -> None:
     box = make_box()
-    (found,) = Ldav().explain(["a b, C!"], box)
+    (found,) = Ldav(distance="euclidean").explain(["a b, C!"], box)
     np.testing.assert_allclose(
         found.weights, [[NEAR, MIDDLE, FAR], [NEAR, FAR, MIDDLE]], atol=1e-6, rtol=0
     )
@@ -63,6 +65,8 @@ def test_cosine_by_hand() -> None:
     root = math.sqrt(1.5)
     found = weights(make_box(), "a b c", distance="cosine")
     np.testing.assert_allclose(found, [[0, 0, 0], [root, -root, 0]], atol=1e-6, rtol=0)
+    (default,) = Ldav().explain(["a b c"], make_box())
+    np.testing.assert_array_equal(default.weights, found)
 
 
 def test_word_types_have_the_mean_of_their_places() -> None:
@@ -103,14 +107,14 @@ def test_shifting_and_scaling_all_together_changes_nothing() -> None:
 def test_words_that_are_not_read_take_no_part() -> None:
     box = make_box()
     box.max_length = 2
-    (found,) = Ldav().explain(["a b c c c"], box)
+    (found,) = Ldav(distance="euclidean").explain(["a b c c c"], box)
     assert (found.words, found.truncated_words) == (("a", "b"), 3)
     np.testing.assert_allclose(found.weights, [[1, -1], [1, -1]], atol=1e-6)
 
 
 def test_texts_in_a_batch_are_as_alone() -> None:
     box, texts = make_box(), ["a b c", "c", "", "b a", "a b c a b"]
-    for text, found in zip(texts, Ldav().explain(texts, box), strict=True):
+    for text, found in zip(texts, Ldav(distance="euclidean").explain(texts, box), strict=True):
         np.testing.assert_array_equal(found.weights, weights(box, text))
 
 
@@ -168,7 +172,7 @@ def test_a_pair_with_an_empty_text_says_nothing(text: str) -> None:
 def test_phrases_by_hand() -> None:
     box = make_box()
     # (4.5, 2) is sqrt(24.25) from (0, 0) and sqrt(38.25) from (6, 8); (3, 4) is 5 from both.
-    found = phrase_scores(["A, b!", "a", "c b a a"], box)
+    found = phrase_scores(["A, b!", "a", "c b a a"], box, "euclidean")
     assert found.phrases == ("A, b!", "a", "c b a a")
     assert found.classes == ("no", "yes")
     np.testing.assert_allclose(
@@ -177,6 +181,7 @@ def test_phrases_by_hand() -> None:
     np.testing.assert_allclose(found.scores, [[1, -1], [0, 0], [0, 0]], atol=1e-6)
     assert box.calls == 0
     np.testing.assert_allclose(phrase_scores(["b"], box, "cosine").distances, [[1, 0.4]], atol=1e-6)
+    np.testing.assert_allclose(phrase_scores(["b"], box).distances, [[1, 0.4]], atol=1e-6)
 
 
 def test_a_phrase_is_longer_than_a_text_may_be() -> None:
@@ -235,13 +240,19 @@ def first_words(box: ScratchClassifier, distance: str) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("network", ["bilstm", "transformer"])
-@pytest.mark.parametrize(("l3", "distance"), [("normalised", "cosine"), ("literal", "euclidean")])
-def test_planted_words_come_first(network: str, l3: str, distance: str) -> None:
+@pytest.mark.parametrize(
+    ("losses", "distance"),
+    [
+        pytest.param(LdavLosses(), "cosine", id="normalised"),
+        pytest.param(LdavLosses(rho1=0.3, rho2=0.01, l3="literal"), "euclidean", id="literal"),
+    ],
+)
+def test_planted_words_come_first(network: str, losses: LdavLosses, distance: str) -> None:
     """The rule of these texts is known: words of the class decide, filler says nothing."""
     train = planted_texts(360, 3, n_cues=(1, 1))
     recipe = ScratchRecipe(
         epochs=20, learning_rate=1e-2, patience=20, max_length=16, width=16, network=network,
-        ldav=LdavLosses(l3=l3),
+        ldav=losses,
     )  # fmt: skip
     box, _ = train_scratch(train.texts, train.labels, train.classes, recipe)
     right, first = first_words(box, distance)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from xai_lib.data import load_dataset
-from xai_lib.models import load_classifier, zoo
+from xai_lib.models import load_classifier, zoo, zoo_entries
 from xai_lib.models.ldav_training import LdavLosses
 from xai_lib.models.scratch_training import ScratchRecipe, train_scratch
 from xai_lib.models.training import fine_tune
@@ -96,7 +96,9 @@ def test_a_changed_recipe_trains_anew(trainings, monkeypatch):
 def test_other_data_trains_anew(trainings, monkeypatch):
     first = zoo.train_named(NAME, "cpu", progress=silent)
     monkeypatch.setattr(
-        zoo, "load_dataset", lambda name, split, data_dir: load_dataset(name, split).take(range(99))
+        zoo_entries,
+        "load_dataset",
+        lambda name, split, data_dir: load_dataset(name, split).take(range(99)),
     )
     assert zoo.train_named(NAME, "cpu", progress=silent) != first
     assert trainings == [0, 0]
@@ -217,7 +219,7 @@ def test_texts_are_cut_from_the_front_or_from_the_end():
 
 def test_only_imdb_is_cut_from_the_end():
     cut = {name for name, entry in zoo.ZOO.items() if entry.from_end}
-    assert cut == {"ldav-bilstm-imdb", "ldav-transformer-imdb"}
+    assert cut == {"ldav-bilstm-imdb", "ldav-transformer-imdb", "ldav-minilm-imdb"}
     assert {zoo.ZOO[name].max_words for name in cut} == {50}
 
 

@@ -46,9 +46,10 @@ class LdavLosses:
 
     Notes
     -----
-    Deviations: the paper gives no values of rho1 and rho2; the defaults find planted words with
-    both forms of L3. Equation 3 as printed grows without end as the class vectors do, and only
-    their directions matter to equation 2, hence the default of `l3`.
+    Deviations: the paper gives no values of rho1 and rho2; the defaults are those that the
+    chapter's grid found for ``"normalised"``, and ``"literal"`` needs larger ones. Equation 3 as
+    printed grows without end as the class vectors do, and only their directions matter to
+    equation 2, hence the default of `l3`.
 
     The form of L3 and the distance of the score (`xai_lib.explainers.ldav.Ldav`) belong together.
     ``"normalised"`` leaves the vectors about as long as words are; the words that decide become

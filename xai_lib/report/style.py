@@ -81,7 +81,7 @@ SERIES: dict[str, MethodStyle] = {
     "important": MethodStyle("Words important to LIME", "#1A1A1A", "o"),
     "other": MethodStyle("Other words", "#8A8A8A", "v", ":"),
     "constant": MethodStyle("Equal scores", "#1A1A1A", "^", "-."),
-    "ldav (as printed)": MethodStyle("LDAV, as printed", "#8C1D8C", "d", "--"),
+    "ldav (as printed)": MethodStyle("LDAV, as printed", "#781E00", "d", "--"),
     "mase (absolute)": MethodStyle("MASE, by size", "#0E4A59", "h", "--"),
 }
 

@@ -29,7 +29,10 @@ PROFILE: dict[str, Any] = {
     "n_steps": 4, "runs": 2, "explained_runs": 2, "ablation_runs": 2, "euclidean_runs": 2,
     "redrawn_texts": 5, "cost_texts": 2,
 }  # fmt: skip
-LABELS = ("plain", "as-printed", "without-l2", "without-l3", "euclidean", "gold-label")
+LABELS = (
+    "plain", "as-printed", "without-l2", "without-l3", "euclidean", "gold-label",
+    "predicted-label",
+)  # fmt: skip
 
 
 def _different_words(data: Dataset) -> Dataset:

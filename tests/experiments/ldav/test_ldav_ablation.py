@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from xai_lib.experiments.study import Setting
 from xai_lib.models.networks import new_network
 from xai_lib.models.pair_classifier import as_scratch
 from xai_lib.models.vocabulary import WordVocabulary
+from xai_lib.models.zoo_entries import ZOO
 
 NAME = "ldav-bilstm-planted"
 SHARES = (0.15, 0.21, 0.28, 0.34, 0.40)
@@ -42,7 +44,9 @@ def sample(setting: Setting) -> Sample:
 @pytest.fixture
 def runs(boxes: dict[str, Any]) -> dict[str, list[Any]]:
     found = {"ldav": [boxes[NAME], boxes[f"{NAME}-run1"]]}
-    for label in ("plain", "as-printed", "without-l2", "without-l3", "gold-label"):
+    for label in (
+        "plain", "as-printed", "without-l2", "without-l3", "gold-label", "predicted-label",
+    ):  # fmt: skip
         found[label] = [boxes[f"{NAME}-{label}-run{run}"] for run in (0, 1)]
     return found
 
@@ -145,13 +149,23 @@ def test_class_means_of_pairs_and_of_a_class_without_texts() -> None:
     np.testing.assert_allclose(found.numpy(), sums - sums.mean(axis=0), atol=1e-7)
 
 
-def test_variants(setting: Setting, sample: Sample, slow: Any, runs: dict[str, list[Any]]) -> None:
+@pytest.mark.parametrize(
+    ("target", "label"), [("predicted", "gold label"), ("gold", "predicted label")]
+)
+def test_variants(
+    target: str, label: str, sample: Sample, slow: Any, runs: dict[str, list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The other label is the one that the black box itself does not take."""
+    own: Any = ZOO[NAME]
+    losses = replace(own.recipe.ldav, target=target)
+    monkeypatch.setitem(ZOO, NAME, replace(own, recipe=replace(own.recipe, ldav=losses)))
     rows, pairs = ablation.variant_rows(sample)
     means = [ablation.with_class_means(sample, run) for run in (0, 1)]
     of = {
         "learned": (runs["ldav"], "cosine"),
         "as printed": (runs["as-printed"], "euclidean"),
-        "gold label": (runs["gold-label"], "cosine"),
+        label: (runs[label.replace(" ", "-")], "cosine"),
         "class means": (means, "cosine"),
     }
     found = {(row["variant"], row["measure"]): row for row in rows}
@@ -176,7 +190,7 @@ def test_variants(setting: Setting, sample: Sample, slow: Any, runs: dict[str, l
     assert [(p["measure"], p["first"], p["second"]) for p in pairs] == [
         (measure, "learned", name)
         for measure in ("switching point", "comprehensiveness")
-        for name in ("as printed", "gold label", "class means")
+        for name in ("as printed", label, "class means")
     ]
     gap = found["learned", "comprehensiveness"]["mean"] - found[
         "class means", "comprehensiveness"

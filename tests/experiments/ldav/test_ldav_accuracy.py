@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from xai_lib.data import Dataset
 from xai_lib.experiments.ldav import accuracy
 from xai_lib.experiments.ldav.accuracy import Answers
 from xai_lib.experiments.study import Setting
+from xai_lib.models.zoo_entries import ZOO
 
 LABELS = np.array([0, 0, 1, 2])
 # What two runs of each training predict of the four texts, and how surely.
@@ -157,23 +159,29 @@ def test_calibration_by_hand(setting: Setting) -> None:
         assert (row["mean"], row["n"]) == (pytest.approx(sum(errors) / 2), 2)
 
 
-def test_sizes_of_the_data(make_setting: Callable[..., Setting], boxes: dict[str, Any]) -> None:
+def test_sizes_of_the_data(
+    make_setting: Callable[..., Setting], boxes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = ZOO["ldav-bilstm-planted"]
+    monkeypatch.setitem(ZOO, "few", replace(own, recipe=replace(own.recipe, n_train=40)))
     settings = {
         key: make_setting(key, black_box=box)
         for key, box in (
-            ("ag_news_bilstm", "bilstm-ag-news"), ("imdb_transformer", "ldav-bilstm-planted")
+            ("ag_news_bilstm", "bilstm-ag-news"), ("imdb_transformer", "ldav-bilstm-imdb"),
+            ("dbpedia_bilstm", "few"),
         )
     }  # fmt: skip
-    rows = accuracy.data_rows(settings, ["imdb_transformer", "ag_news_bilstm"])
+    rows = accuracy.data_rows(settings, ["imdb_transformer", "ag_news_bilstm", "dbpedia_bilstm"])
     box = boxes["ldav-bilstm-planted"]
     known = len({word for text in settings["ag_news_bilstm"].train.texts
                  for word in text.replace(".", " ").split()})  # fmt: skip
-    # Padding and the unknown word are counted; the second black box trains on 20,000 texts.
+    # Padding and the unknown word are counted. The first black box takes all 60 texts, the second
+    # would take 20,000, the third takes 40.
     sizes = {"test": len(settings["ag_news_bilstm"].test), "vocabulary": known + 2, "length": 20,
              "classes": 3}  # fmt: skip
     assert rows == [
         {"data": data, "quantity": quantity, "value": value}
-        for data, n_train in (("IMDB", 60), ("AG News", 20000))
+        for data, n_train in (("IMDB", 60), ("AG News", 60), ("DBpedia", 40))
         for quantity, value in {"train": n_train, **sizes}.items()
     ]
     assert box.max_length == 20

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from xai_lib.data.planted import planted_texts
 from xai_lib.experiments.ldav import TRAININGS, networks
 from xai_lib.experiments.ldav.methods import FAST, OTHERS, SLOW, make_method
 from xai_lib.experiments.study import Setting
@@ -16,6 +17,7 @@ from xai_lib.models.zoo_entries import ZOO
 
 # What the black boxes of the chapter are trained with.
 OWN = {"rho1": 0.1, "rho2": 0.01, "l3": "normalised", "target": "predicted", "distance": "cosine"}
+TRAIN = planted_texts(12, 2)
 
 
 def test_each_training_changes_one_thing(setting: Setting) -> None:
@@ -29,12 +31,24 @@ def test_each_training_changes_one_thing(setting: Setting) -> None:
         "without L3": {**OWN, "rho2": 0.0},
         "euclidean": {**OWN, "distance": "euclidean"},
         "gold label": {**OWN, "target": "gold"},
+        # The same as the black box's own, unless that one takes the gold label.
+        "predicted label": OWN,
     }
     euclidean = [name for name in TRAININGS if networks.score_settings(name) != {
         "distance": "cosine"
     }]  # fmt: skip
     assert euclidean == ["as printed"]
     assert networks.score_settings("as printed") == {"distance": "euclidean"}
+
+
+def test_the_label_in_l2_is_the_one_that_is_named(make_setting: Callable[..., Setting]) -> None:
+    setting = make_setting(black_box="ldav-transformer-complaints")
+    gold = {**OWN, "target": "gold"}
+    for training, wanted in (
+        ("ldav", gold), ("gold label", gold), ("predicted label", OWN),
+        ("without L2", {**gold, "rho1": 0.0}),
+    ):  # fmt: skip
+        assert networks.losses_of(setting, training) == LdavLosses(**wanted), training
 
 
 def test_what_cannot_be_trained(make_setting: Callable[..., Setting]) -> None:
@@ -64,19 +78,24 @@ def test_a_network_is_loaded_once_and_is_the_black_box_but_for_its_recipe(
 ) -> None:
     asked: list[tuple[Any, ...]] = []
 
-    def load(name: str, entry: Any, device: str, *, data_dir: object) -> str:
-        asked.append((name, entry, device, data_dir))
+    def load(name: str, entry: Any, device: str, *, splits: object) -> str:
+        asked.append((name, entry, device, splits))
         return name
 
     monkeypatch.setattr(networks, "load_entry", load)
     setting = Setting("imdb", {"black_box": "ldav-bilstm-imdb"}, "cpu", "there")
+    # Cut already, and not to be loaded and cut again for each network.
+    train, test = planted_texts(4, 2), planted_texts(310, 2, split="test")
+    setting.__dict__.update(train=train, test=test)
     found = networks.network(setting, "without L2", 2)
     assert found == "ldav-bilstm-imdb-without-l2-run2"
     assert networks.network(setting, "without L2", 2) is found
     own = ZOO["ldav-bilstm-imdb"]
     losses = LdavLosses(**{**OWN, "rho1": 0.0})
     wanted = replace(own, recipe=replace(own.recipe, ldav=losses, seed=2))  # type: ignore[arg-type]
-    assert asked == [(found, wanted, "cpu", "there")]
+    assert asked == [(found, wanted, "cpu", (train, test))]
+    assert asked[0][3][0] is train
+    assert asked[0][3][1] is test
     assert (wanted.max_words, wanted.from_end) == (50, True)
     networks.variant(setting, "small", 300, n_train=5, ldav=None)
     recipe: Any = replace(own.recipe, n_train=5, ldav=None)
@@ -93,9 +112,12 @@ def test_the_entry_s_number_of_test_texts_stays(monkeypatch: pytest.MonkeyPatch)
     ))  # fmt: skip
     monkeypatch.setitem(ZOO, "few", replace(ZOO["ldav-bilstm-planted"], n_test=17))
     setting = Setting("x", {"black_box": "few"}, "cpu")
+    setting.__dict__.update(train=TRAIN, test=TRAIN.take(range(9)))
     networks.variant(setting, "a")
     networks.variant(setting, "b", 5)
-    assert seen == [17, 5]
+    # More than there are cannot be drawn.
+    networks.variant(setting, "c", 10)
+    assert seen == [17, 5, 9]
 
 
 def test_a_changed_copy_is_counted_and_leaves_the_network_alone(

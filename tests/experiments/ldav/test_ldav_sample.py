@@ -59,9 +59,11 @@ def test_settings_are_those_of_the_paper() -> None:
     named = {
         *layout.BILSTMS, *layout.TRANSFORMERS, *layout.ENCODERS, *layout.OTHER_BOXES, *layout.FOUR,
         *layout.ABLATED, *layout.IMDB, *layout.CLOUDS, *layout.DATA, *layout.PLANTED,
-        *layout.EXPLAINED, layout.PAIRS,
+        *layout.EXPLAINED, layout.PAIRS, *layout.VARIED,
     }  # fmt: skip
     assert named == set(SETTINGS)
+    # What is measured on texts is measured where texts are drawn.
+    assert {*layout.VARIED, *layout.ABLATED, *layout.IMDB, *layout.CLOUDS} <= set(layout.EXPLAINED)
     for keys, model in (
         (layout.BILSTMS, "BiLSTM with attention"), (layout.TRANSFORMERS, "Transformer"),
         (layout.ENCODERS, "RoBERTa"), ((layout.PAIRS,), "decomposable attention"),
@@ -79,6 +81,8 @@ def test_settings_of_an_item_are_those_of_its_printed_cells() -> None:
     ):  # fmt: skip
         printed = papers.published("ldav", item) or []
         assert {cell["setting"] for cell in printed} == set(keys), item
+    printed = papers.published("ldav", "black-boxes") or []
+    assert {cell["setting"] for cell in printed} == set(layout.OTHER_BOXES) == {layout.PAIRS}
     cells = papers.published("ldav", "table-1") or []
     assert {cell["data"] for cell in cells} == set(layout.DATA.values())
     names = {SETTINGS[key].dataset: name for key, name in layout.DATA.items()}

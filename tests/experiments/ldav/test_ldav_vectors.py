@@ -233,7 +233,7 @@ def test_phrases_by_hand(plane: Setting, monkeypatch: pytest.MonkeyPatch) -> Non
     assert list(by) == [
         ("Good fine", "negative"), ("Good fine", "positive"), ("Good fine", "printed class first"),
         ("bad", "negative"), ("bad", "positive"), ("bad", "printed class first"),
-        ("dull good", "negative"), ("dull good", "positive"),
+        ("dull good", "negative"), ("dull good", "positive"), ("dull good", "printed class first"),
     ]  # fmt: skip
     # (2.5, 2) is positive in both runs, so that the printed class is first in both.
     assert by["Good fine", "positive"]["mean"] == pytest.approx(1)
@@ -245,6 +245,10 @@ def test_phrases_by_hand(plane: Setting, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (first["mean"], first["n"]) == (0, 2)
     # (1.5, 1) is positive.
     assert by["dull good", "positive"]["mean"] == pytest.approx(1)
+    assert by["dull good", "printed class first"] == {
+        "setting": "imdb_bilstm", "phrase": "dull good", "class": "printed class first",
+        "mean": None, "low": None, "high": None, "n": 0,
+    }  # fmt: skip
 
 
 def test_printed_class_first_is_a_share_of_the_runs(
