@@ -220,8 +220,9 @@ def test_a_loaded_classifier_is_the_same_and_is_explained(
     assert not box.class_vectors.requires_grad
     assert (box.identity, box.fingerprint) == (trained.identity, trained.fingerprint)
     text = "a good film, bad"
-    found = explain(text, box, method="ldav")
-    np.testing.assert_array_equal(found.weights, explain(text, trained, method="ldav").weights)
+    how = {"method": "ldav", "distance": "euclidean"}
+    found = explain(text, box, **how)
+    np.testing.assert_array_equal(found.weights, explain(text, trained, **how).weights)
     # Equations 4 and 5 on rows of the table.
     table = box.model.get_input_embeddings().weight.double().numpy()
     words = [table[box.tokenizer.convert_tokens_to_ids(word)] for word in found.words]
@@ -316,7 +317,7 @@ def test_recipes_read_as_they_did() -> None:
     other = dataclasses.replace(SMALL, ldav=LdavLosses(target="gold"), vector_learning_rate=0.1)
     assert other.to_dict() == {
         **plain, "vector_learning_rate": 0.1,
-        "ldav": {"rho1": 0.3, "rho2": 0.01, "l3": "normalised", "target": "gold",
+        "ldav": {"rho1": 0.1, "rho2": 0.01, "l3": "normalised", "target": "gold",
                  "distance": "cosine"},
     }  # fmt: skip
 
@@ -353,8 +354,8 @@ def test_the_zoo_trains_saves_and_loads(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("losses", "distance"),
     [
-        (LdavLosses(target="gold"), "cosine"),
-        (LdavLosses(target="gold", l3="literal", rho2=1.0), "euclidean"),
+        (LdavLosses(rho1=0.3, target="gold"), "cosine"),
+        (LdavLosses(rho1=0.3, target="gold", l3="literal", rho2=1.0), "euclidean"),
     ],
 )
 def test_planted_words_come_first(losses: LdavLosses, distance: str) -> None:

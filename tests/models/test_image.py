@@ -157,7 +157,7 @@ def test_an_instance_of_another_cut_keeps_its_own_segments(box: ImageClassifier)
 
 def test_methods_by_modality() -> None:
     assert set(METHODS) == {
-        "lime", "lipex", "kernel_shap", "occlusion", "segment_size", "random",
+        "lime", "lipex", "kernel_shap", "shapley_sampling", "occlusion", "segment_size", "random",
     }  # fmt: skip
     assert "xrai" in methods("image")
     assert "xrai" not in methods("text")
