@@ -15,13 +15,9 @@ DISTRIBUTIONS = {
     "yaml": "pyyaml",
 }
 # Brought by a package that is asked for, or asked for by a text that says how to install it.
-BROUGHT = {"IPython", "efficientnet_lite_pytorch", "huggingface_hub", "jupyter_client", "tokenizers"}
-    "IPython",
-    "jupyter_client",
-    "tokenizers",
-    "huggingface_hub",
-    "efficientnet_lite_pytorch",
-}
+BROUGHT = {"IPython", "huggingface_hub", "jupyter_client", "tokenizers"}
+# Weights that a user installs where no hub is reachable; the error says so.
+BROUGHT |= {"efficientnet_lite_pytorch"}
 
 
 def imported(path: Path) -> set[str]:
