@@ -117,6 +117,18 @@ ZOO: dict[str, ZooEntry] = {
     "minilm-imdb": ZooEntry(
         "imdb", "minilm", Recipe(epochs=2, batch_size=32, max_length=192, n_train=8000), 5000, 80
     ),
+    # L2E.
+    "minilm-cola": ZooEntry(
+        "cola", "minilm", Recipe(epochs=5, batch_size=32, learning_rate=6e-5, max_length=64)
+    ),
+    # Small, so that thousands of texts can be explained by a thousand perturbations each.
+    "transformer-ag-news": ZooEntry(
+        "ag_news",
+        "transformer",
+        ScratchRecipe(
+            epochs=8, batch_size=64, learning_rate=2e-3, max_length=128, network="transformer"
+        ),
+    ),
     "bilstm-planted": ZooEntry("planted", "bilstm", _CI_BILSTM),
     "bilstm-planted-binary": ZooEntry("planted_binary", "bilstm", _CI_BILSTM),
     "bilstm-r8": ZooEntry(
