@@ -12,9 +12,12 @@ from scipy import stats
 
 from xai_lib import as_classifier
 from xai_lib.data import load_dataset
+from xai_lib.experiments import study as study_module
 from xai_lib.experiments import turns
 from xai_lib.experiments.rows import runs_row
 from xai_lib.experiments.study import Setting, Study
+from xai_lib.models.scratch_training import ScratchRecipe
+from xai_lib.models.zoo_entries import ZOO, ZooEntry
 
 
 def box(name: str) -> Any:
@@ -78,6 +81,27 @@ def test_texts_are_cut_from_the_front_or_from_the_end(monkeypatch: pytest.Monkey
     assert read() == read(from_end=True) == words
     assert read(max_words=4) == read(max_words=4, from_end=False) == [one[:4] for one in words]
     assert read(max_words=4, from_end=True) == [one[-4:] for one in words]
+
+
+def test_a_profile_can_ask_for_neutral_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XAI_DATA_DIR", raising=False)
+    entry = ZooEntry("planted_binary", "bilstm", ScratchRecipe(), max_words=9, neutral=True)
+    monkeypatch.setitem(ZOO, "mine", entry)
+    given: list[Any] = []
+
+    def load(name: str, *_: Any, splits: Any, **__: Any) -> Any:
+        given.append(splits)
+        return box(name)
+
+    monkeypatch.setattr(study_module, "load_named", load)
+    profile = {"dataset": "planted_binary", "max_words": 9, "black_box": "mine"}
+    made = Setting("x", {**profile, "neutral": True})
+    assert made.test.sha256 == entry.data("test").sha256
+    assert made.classifier.name == "mine"
+    # What is read already is handed over only if it is what the black box reads.
+    assert Setting("x", profile).classifier.name == "mine"
+    (same, other) = given
+    assert (same, other) == ((made.train, made.test), None)
 
 
 # Rows -----------------------------------------------------------------------------------------

@@ -217,6 +217,19 @@ def test_texts_are_cut_from_the_front_or_from_the_end():
     ]  # fmt: skip
 
 
+def test_neutral_copies_are_a_class_of_an_entry_and_rename_nothing_else():
+    entry = zoo.ZooEntry("planted_binary", "bilstm", ScratchRecipe(), max_words=5, neutral=True)
+    plain = dataclasses.replace(entry, neutral=False)
+    assert entry.describe() == {**plain.describe(), "neutral": True}
+    found, whole = entry.data("test"), load_dataset("planted_binary", "test")
+    assert found.classes == (*whole.classes, "neutral")
+    assert found.texts[: len(whole)] == plain.data("test").texts
+    # A cue word that stands behind the fifth word is not read.
+    read = sum(min(places) < 5 for places in whole.extra["planted"])
+    assert 0 < read < len(whole)
+    assert (found.labels == 2).sum() == len(found) - len(whole) == read
+
+
 def test_only_imdb_is_cut_from_the_end():
     cut = {name for name, entry in zoo.ZOO.items() if entry.from_end}
     assert cut == {"ldav-bilstm-imdb", "ldav-transformer-imdb", "ldav-minilm-imdb"}

@@ -7,6 +7,7 @@ from xai_lib.data.catalogue import CATALOGUE, dataset_names
 from xai_lib.data.dataset import Dataset, DatasetNotFound
 from xai_lib.data.lexicon import Lexicon, load_lexicon, load_neighbours
 from xai_lib.data.loading import load_dataset
+from xai_lib.data.neutral import originals, with_neutral
 from xai_lib.data.planted import planted_pairs, planted_texts
 from xai_lib.data.spec import DatasetSpec
 
@@ -20,6 +21,8 @@ __all__ = [
     "load_dataset",
     "load_lexicon",
     "load_neighbours",
+    "originals",
     "planted_pairs",
     "planted_texts",
+    "with_neutral",
 ]

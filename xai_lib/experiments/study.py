@@ -13,6 +13,7 @@ from typing import Any
 from xai_lib import papers
 from xai_lib.data import Dataset, load_dataset
 from xai_lib.data.images import load_images
+from xai_lib.data.neutral import with_neutral
 from xai_lib.models.image_zoo import load_named_image
 from xai_lib.models.zoo import load_named
 from xai_lib.models.zoo_entries import ZOO
@@ -67,17 +68,21 @@ class Setting:
             return load_images(self.profile["dataset"], name, data_dir=self.data_dir)
         place = (*self._cut, name)
         if place not in self.splits:
-            dataset, max_words, from_end = self._cut
+            dataset, max_words, from_end, neutral = self._cut
             whole = load_dataset(dataset, name, data_dir=self.data_dir)
             cut = whole.last_words if from_end else whole.first_words
-            self.splits[place] = whole if max_words is None else cut(max_words)
+            if neutral:
+                self.splits[place] = with_neutral(whole, max_words=max_words, from_end=from_end)
+            else:
+                self.splits[place] = whole if max_words is None else cut(max_words)
         return self.splits[place]
 
     @property
-    def _cut(self) -> tuple[str, int | None, bool]:
-        """The data set, and how its texts are cut."""
+    def _cut(self) -> tuple[str, int | None, bool, bool]:
+        """The data set, how its texts are cut, and whether it has neutral copies."""
         given = self.profile
-        return given["dataset"], given.get("max_words"), bool(given.get("from_end"))
+        flags = (bool(given.get("from_end")), bool(given.get("neutral")))
+        return given["dataset"], given.get("max_words"), *flags
 
     @cached_property
     def classifier(self) -> Any:
@@ -87,8 +92,10 @@ class Setting:
         name = self.profile["black_box"]
         entry = ZOO.get(name)
         # Cutting long texts takes a while, and it may be done already.
-        own = None if entry is None else (entry.dataset, entry.max_words, entry.from_end)
-        splits = (self.train, self._split("test")) if own == self._cut else None
+        same = entry is not None and self._cut == (
+            entry.dataset, entry.max_words, entry.from_end, entry.neutral
+        )  # fmt: skip
+        splits = (self.train, self._split("test")) if same else None
         return load_named(name, self.device, data_dir=self.data_dir, splits=splits)
 
     @cached_property

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xai_lib.data import Dataset, load_dataset
+from xai_lib.data.neutral import with_neutral
 from xai_lib.models.ldav_training import LdavLosses
 from xai_lib.models.networks import NETWORKS
 from xai_lib.models.scratch_training import ScratchRecipe
@@ -40,6 +41,9 @@ class ZooEntry:
         Texts are cut after so many words, in training and test; None keeps them whole.
     from_end
         The last words are kept and not the first.
+    neutral
+        Copies of the texts without their rationales are one more class, in training and test; see
+        `xai_lib.data.neutral.with_neutral`.
 
     Raises
     ------
@@ -53,6 +57,7 @@ class ZooEntry:
     n_test: int | None = None
     max_words: int | None = None
     from_end: bool = False
+    neutral: bool = False
 
     def __post_init__(self) -> None:
         """Check that the recipe is one of the base."""
@@ -72,11 +77,15 @@ class ZooEntry:
             del described["max_words"]
         if not self.from_end:
             del described["from_end"]
+        if not self.neutral:
+            del described["neutral"]
         return described
 
     def data(self, split: str, data_dir: str | Path | None = None) -> Dataset:
         """Load a split as the black box reads it."""
         whole = load_dataset(self.dataset, split, data_dir=data_dir)
+        if self.neutral:
+            return with_neutral(whole, max_words=self.max_words, from_end=self.from_end)
         if self.max_words is None:
             return whole
         cut = whole.last_words if self.from_end else whole.first_words

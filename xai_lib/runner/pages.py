@@ -104,11 +104,12 @@ def zoo_markdown() -> str:
         some = "" if recipe.n_train is None else f"{recipe.n_train} texts of "
         end = "last" if entry.from_end else "first"
         cut = "" if entry.max_words is None else f", {end} {entry.max_words} words"
+        copies = ", with copies without rationale" if entry.neutral else ""
         test = "its test split" if entry.n_test is None else f"{entry.n_test} test texts"
         cells = [
             f"`{name}`",
             start[entry.base].format(width=getattr(recipe, "width", None)),
-            f"{some}`{entry.dataset}`{cut}",
+            f"{some}`{entry.dataset}`{cut}{copies}",
             f"at most {recipe.epochs}" if entry.base in NETWORKS else str(recipe.epochs),
             str(recipe.batch_size),
             f"{recipe.max_length} words" if entry.base in NETWORKS else str(recipe.max_length),
