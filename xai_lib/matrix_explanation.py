@@ -22,7 +22,7 @@ from xai_lib.lossless import (
 )
 
 FORMAT_VERSION = 1
-LINKS = ("identity", "softmax")
+LINKS = ("identity", "softmax", "log")
 ORDERS = ("abs", "signed")
 
 
@@ -247,8 +247,8 @@ class MatrixExplanation(ABC):
         Returns
         -------
         (n, C) float64 array
-            ``intercept + masks @ weights.T`` with the link ``"identity"``, and its softmax over
-            the classes with the link ``"softmax"``.
+            ``intercept + masks @ weights.T`` with the link ``"identity"``, its softmax over the
+            classes with the link ``"softmax"``, its exponential with the link ``"log"``.
 
         Raises
         ------
@@ -265,6 +265,9 @@ class MatrixExplanation(ABC):
             scores = scores + self.intercept
         if self.link == "identity":
             return scores
+        if self.link == "log":
+            likely: np.ndarray = np.exp(scores)
+            return likely
         scores = np.exp(scores - scores.max(axis=1, keepdims=True))
         scores /= scores.sum(axis=1, keepdims=True)
         return scores

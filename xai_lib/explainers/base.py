@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from xai_lib.explainers.answers import ANSWERS, check_answers
 from xai_lib.explanation import Explanation
 from xai_lib.image import IMAGE_REMOVALS, ImageInstance
 from xai_lib.models.base import Classifier, check_classifier
@@ -58,10 +59,14 @@ class Explainer(ABC):
     white_box: ClassVar[bool] = False
     # Texts whose perturbations are in memory at the same time: enough to fill batches.
     texts_at_once: ClassVar[int] = 16
+    # Settings that came later and are left out of `settings` at their default, so that what was
+    # stored before they existed is still found. They are the last fields of their class.
+    later_settings: ClassVar[tuple[str, ...]] = ("answers",)
 
     def __post_init__(self) -> None:
         """Check the settings that several methods share."""
         removal, group = getattr(self, "removal", None), getattr(self, "group", None)
+        check_answers(getattr(self, "answers", ANSWERS[0]))
         if removal is not None and removal not in _ALL_REMOVALS:
             raise ValueError(
                 f"Unknown removal {removal!r}. Valid removals are: {', '.join(REMOVALS)} for "
@@ -83,8 +88,13 @@ class Explainer(ABC):
         """
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings as plain data."""
-        return asdict(self)
+        """Return the settings as plain data, without later ones that are as they always were."""
+        default = {field.name: field.default for field in fields(self)}
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in self.later_settings or value != default[name]
+        }
 
     def explain(self, texts: Sequence[Any], classifier: Classifier, seed: int = 0) -> list[Any]:
         """Explain texts, or images; what comes out for one does not depend on the others.

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import comb
 
 from xai_lib.explainers.answered import AnsweredExplainer
+from xai_lib.explainers.answers import LINK_OF, as_answers
 from xai_lib.explainers.base import Attribution
 from xai_lib.instance import Instance
 from xai_lib.masks import all_masks, check_budget, distinct
@@ -121,6 +122,9 @@ class KernelShap(AnsweredExplainer):
         Budget in model calls, the whole and the empty text included; at least 2.
     group, removal
         See `xai_lib.text.TextInstance` and `Classifier.predict_masked`.
+    answers
+        What is shared out: ``"probability"`` or ``"log_probability"``, see
+        `xai_lib.explainers.answers`. The coalitions are the same.
 
     References
     ----------
@@ -131,6 +135,10 @@ class KernelShap(AnsweredExplainer):
     -----
     The baseline is the text with all words removed, and separators left in place. The diagnostic
     ``exact`` is 1 where all coalitions were enumerated.
+
+    The code of L2E (Situ et al. 2021) masks words and shares out log-probabilities, as
+    ``removal="mask", answers="log_probability"`` does, but takes the answer to the empty text as
+    0, and lets shap select words by a penalty.
     """
 
     name: ClassVar[str] = "kernel_shap"
@@ -138,6 +146,7 @@ class KernelShap(AnsweredExplainer):
     n_samples: int = 2000
     group: str = "position"
     removal: str = "drop"
+    answers: str = "probability"
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -164,10 +173,12 @@ class KernelShap(AnsweredExplainer):
         found = []
         for one, answer in zip(instances, answers, strict=True):
             rows, weights = self._coalitions(one, seed)
-            full, empty = answer[0], answer[1]
-            phi = solve_shapley(rows[2:], answer[2:], weights, empty, full)
-            exact = float(len(rows) == 2 ** rows.shape[1])
-            found.append(Attribution(phi, full, len(rows), empty, "identity", {"exact": exact}))
+            values = as_answers(answer, self.answers)
+            full, empty = values[0], values[1]
+            phi = solve_shapley(rows[2:], values[2:], weights, empty, full)
+            exact = {"exact": float(len(rows) == 2 ** rows.shape[1])}
+            link = LINK_OF[self.answers]
+            found.append(Attribution(phi, answer[0], len(rows), empty, link, exact))
         return found
 
     def _coalitions(self, one: Instance, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from xai_lib.explainers.answers import LINK_OF, as_answers
 from xai_lib.explainers.base import Attribution
 from xai_lib.explainers.sampled import SampledExplainer
 from xai_lib.instance import Instance
@@ -21,6 +22,7 @@ def fit_lime(
     selection: str = "auto",
     columns: Sequence[int] | np.ndarray | None = None,
     weighting: str = "lime",
+    answers: str = "probability",
 ) -> Attribution:
     """Fit LIME's surrogate for every class on perturbations already answered.
 
@@ -36,21 +38,26 @@ def fit_lime(
         Use exactly these features for every class, in place of a selection.
     weighting
         See `xai_lib.masks.proximity`.
+    answers
+        What is fitted: ``"probability"`` or ``"log_probability"``, see
+        `xai_lib.explainers.answers`.
 
     Returns
     -------
     Attribution
-        Weights (C, F), zero for features not chosen; intercept; link ``"identity"``; weighted
-        R^2 of the predicted class as ``r2``, NaN where the answers do not vary. If no
-        perturbation has a weight (``"one_minus_cosine"`` where only the text itself is there),
-        nothing can be fitted: weights are zero, the intercept is the prediction, ``r2`` is NaN.
+        Weights (C, F), zero for features not chosen; intercept; link ``"identity"``, or
+        ``"log"`` where logarithms were fitted; weighted R^2 of the predicted class as ``r2``, NaN
+        where the answers do not vary. If no perturbation has a weight (``"one_minus_cosine"``
+        where only the text itself is there), nothing can be fitted: weights are zero, the
+        intercept is the answer, ``r2`` is NaN.
 
     References
     ----------
     Ribeiro, Singh & Guestrin (2016), "Why should I trust you?", equations 1 and 2.
     """
     n_all, n_classes = near.masks.shape[1], near.probabilities.shape[1]
-    answer = near.probabilities[0]
+    answer, link = near.probabilities[0], LINK_OF[answers]
+    values = as_answers(near.probabilities, answers)
     weights, intercept, score = (
         np.zeros((n_classes, n_all)),
         np.zeros(n_classes),
@@ -59,8 +66,8 @@ def fit_lime(
     weight = near.counts * proximity(near.masks, weighting)
     if not weight.any():
         undefined = {"r2": float("nan")}
-        return Attribution(weights, answer, near.model_calls, answer, "identity", undefined)
-    parts = moments(near.masks, near.probabilities, weight)
+        return Attribution(weights, answer, near.model_calls, values[0], link, undefined)
+    parts = moments(near.masks, values, weight)
     chosen = (
         select(parts, n_features, selection)
         if columns is None
@@ -81,7 +88,7 @@ def fit_lime(
         answer,
         near.model_calls,
         intercept,
-        "identity",
+        link,
         {"r2": float(score[int(np.argmax(answer))])},
     )
 
@@ -96,6 +103,9 @@ class Lime(SampledExplainer):
         Features in the explanation of each class; None keeps all.
     selection
         How they are chosen; see `xai_lib.surrogates.select`.
+    answers
+        What is fitted: ``"probability"`` or ``"log_probability"``, see
+        `xai_lib.explainers.answers`. The perturbations are the same.
     n_samples, group, removal, sampler
         See `SampledExplainer`.
 
@@ -107,12 +117,16 @@ class Lime(SampledExplainer):
     -----
     Features are word positions; ``group="type"`` gives the bag of words of the ``lime`` package.
     Coefficients equal those of that package on the same perturbations.
+
+    The code of L2E (Situ et al. 2021) masks words and fits log-probabilities, as
+    ``removal="mask", answers="log_probability"`` does.
     """
 
     name: ClassVar[str] = "lime"
     n_samples: int = 5000
     n_features: int | None = None
     selection: str = "auto"
+    answers: str = "probability"
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -123,4 +137,4 @@ class Lime(SampledExplainer):
 
     def fit(self, one: Instance, near: Neighbourhood, seed: int = 0) -> Attribution:
         """Fit the surrogate; see `SampledExplainer.fit`."""
-        return fit_lime(near, self.n_features, self.selection)
+        return fit_lime(near, self.n_features, self.selection, answers=self.answers)
