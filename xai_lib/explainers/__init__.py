@@ -28,6 +28,7 @@ _METHODS = {
     "mase_sparse": ("mase", "MaseSparse"),
     "pflex": ("pflex", "PFLex"),
     "ldav": ("ldav", "Ldav"),
+    "l2e": ("l2e", "L2E"),
     "xrai": ("xrai", "Xrai"),
     "guided_ig": ("pixel_paths", "GuidedIG"),
     "blur_ig": ("pixel_paths", "BlurIG"),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -44,6 +44,8 @@ class AmortisedExplainer(Explainer):
     digest
         Hash of the fitted weights, part of the settings; empty before `fit`.
     """
+
+    amortised: ClassVar[bool] = True
 
     digest: str = field(default="", init=False)
 

@@ -57,6 +57,8 @@ class Explainer(ABC):
     modalities: ClassVar[tuple[str, ...]] = ("text",)
     # Whether the method needs the inside of the black box, see `xai_lib.models.whitebox`.
     white_box: ClassVar[bool] = False
+    # Whether the method has to be fitted on another's explanations first.
+    amortised: ClassVar[bool] = False
     # Texts whose perturbations are in memory at the same time: enough to fill batches.
     texts_at_once: ClassVar[int] = 16
     # Settings that came later and are left out of `settings` at their default, so that what was

@@ -250,7 +250,8 @@ def refusal(classifier: Classifier, method: str, needed: str) -> ValueError:
     others = [
         name
         for name in methods()
-        if not (kind := explainer_class(name)).white_box and classifier.modality in kind.modalities
+        if not ((kind := explainer_class(name)).white_box or kind.amortised)
+        and classifier.modality in kind.modalities
     ]
     return ValueError(
         f"The method {method!r} needs {needed}, which the classifier {classifier.name!r} "
