@@ -49,6 +49,7 @@ TOGETHER = (
     "ldav lime integrated_gradients lrp occlusion shapley_sampling deeplift saliency random",
     "mase mase_sparse lime lipex kernel_shap occlusion integrated_gradients smoothgrad random",
     "mase mase_sparse lime lipex kernel_shap occlusion input_x_gradient smoothgrad",
+    "l2e occlusion gradient lrp lime kernel_shap deep_shap",
     "l2e occlusion saliency lrp lime kernel_shap deep_shap random",
     "lipex pflex ldav mase l2e",
 )

@@ -644,3 +644,144 @@ def test_not_testable_gives_the_reason(save):
 def test_unknown_rule():
     with pytest.raises(ValueError, match=r"claim 'a-claim': no rule 'vote'; rules: .*level"):
         rules.decide({}, make_claim("vote", item="x"))
+
+
+# --- mostly, never_worse ------------------------------------------------------------------------
+
+SIX = tuple("abcdef")
+
+
+def judge_pairs(save, rule, pairs, **parameters):
+    """Judge comparisons of LIPEx with LIME given as setting, column m, difference, p_holm."""
+    rows = [
+        difference(value, setting=setting, m=m, first="lipex", second="lime", p_holm=p)
+        for setting, m, value, p in pairs
+    ]
+    result = save("table-1", [ROW], rows)
+    wanted = {"item": "table-1", "first": "lipex", "second": "lime", "cells": {"m": SIX}}
+    return rules.decide({"table-1": result}, make_claim(rule, **wanted | parameters))
+
+
+def six(*pairs, setting="emotion"):
+    """Give one comparison for each of the first letters: difference and p_holm."""
+    return [(setting, m, *pair) for m, pair in zip(SIX, pairs, strict=False)]
+
+
+SURE, LIKELY, NOT = (0.1, 0.01), (0.1, 0.05), (-0.1, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("cells", "verdict", "share"),
+    [
+        ([SURE] * 4 + [NOT] * 2, REPRODUCED, 4 / 6),
+        ([SURE] * 3 + [NOT] * 3, NOT_REPRODUCED, 0.5),  # half is not most
+        ([SURE] * 3 + [LIKELY] + [NOT] * 2, PARTLY, 0.5),  # p_holm of 0.05 is not below it
+        ([LIKELY] * 6, PARTLY, 0),
+        ([LIKELY] * 3 + [(0.0, 0.01)] * 3, NOT_REPRODUCED, 0),  # no difference is no lead
+        ([(0.1, None)] * 6, PARTLY, 0),
+        ([SURE, SURE], REPRODUCED, 1),
+    ],
+)
+def test_most_cells(save, cells, verdict, share):
+    outcome = judge_pairs(save, "mostly", six(*cells))
+    assert outcome.verdict == verdict
+    assert (outcome.effect, outcome.n) == (pytest.approx(share), len(cells))
+    turned = [(-value, p) for value, p in cells]
+    assert judge_pairs(save, "mostly", six(*turned), better="lower").verdict == verdict
+
+
+def test_most_cells_of_each_data_set(save):
+    def judge(first, second, **parameters):
+        pairs = six(*first) + six(*second, setting="newsgroups20")
+        settings = ["emotion", "newsgroups20"]
+        return judge_pairs(save, "mostly", pairs, settings=settings, **parameters)
+
+    good, bad = [SURE] * 6, [SURE] * 2 + [NOT] * 4
+    assert judge(good, bad).verdict == REPRODUCED
+    each = {"each": "setting"}
+    outcome = judge(good, bad, **each)
+    assert (outcome.verdict, outcome.effect, outcome.n) == (PARTLY, pytest.approx(1 / 3), 12)
+    assert outcome.sentence == (
+        "LIPEx minus LIME: significantly higher in 8 of 12 cells, significantly the other way in 4 "
+        "(Emotion 6 of 6, 20 Newsgroups 2 of 6). Median difference +0.1, from -0.1 to +0.1."
+    )
+    assert judge(good, good, **each).verdict == REPRODUCED
+    assert judge(bad, bad, **each).verdict == NOT_REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    # The interval is 0.02 wide to each side.
+    [(0.0, REPRODUCED), (-0.07, REPRODUCED), (-0.08, PARTLY), (-0.09, PARTLY),
+     (-0.1, NOT_REPRODUCED), (-0.5, NOT_REPRODUCED)],
+)  # fmt: skip
+def test_most_cells_within_a_margin(save, value, verdict):
+    outcome = judge_pairs(save, "mostly", six((value, 1.0)), border=-0.1)
+    assert outcome.verdict == verdict
+    assert "surely above -0.1 in" in outcome.sentence
+
+
+def test_most_estimates(save):
+    lead, lag = (0.001, 1.0), (-0.001, 1.0)
+    wanted = {"certain": False, "share": 0.7}
+    outcome = judge_pairs(save, "mostly", six(*[lead] * 5, lag), **wanted)
+    assert (outcome.verdict, outcome.effect) == (REPRODUCED, pytest.approx(5 / 6))
+    assert "LIME: higher in 5 of 6 cells, significantly the other way in 0." in outcome.sentence
+    outcome = judge_pairs(save, "mostly", six(*[lead] * 4, lag, lag), **wanted)
+    assert outcome.verdict == NOT_REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("cells", "verdict", "worse"),
+    [
+        ([SURE, (-0.1, 0.05), (-0.1, None), (0.0, 0.01)], REPRODUCED, 0),
+        ([SURE, NOT], PARTLY, 1),
+        ([SURE, NOT, NOT], NOT_REPRODUCED, 2),
+        ([NOT], NOT_REPRODUCED, 1),
+    ],
+)
+def test_never_significantly_worse(save, cells, verdict, worse):
+    outcome = judge_pairs(save, "never_worse", six(*cells))
+    assert (outcome.verdict, outcome.n) == (verdict, len(cells))
+    assert outcome.effect == pytest.approx(worse / len(cells))
+    assert f"significantly lower in {worse} of {len(cells)} cells" in outcome.sentence
+    turned = six(*((-value, p) for value, p in cells))
+    outcome = judge_pairs(save, "never_worse", turned, better="lower")
+    assert outcome.verdict == verdict
+    assert f"significantly higher in {worse} of" in outcome.sentence
+
+
+def test_tally_of_several_pairs_names_what_is_missing(save):
+    outcome = judge_pairs(
+        save, "never_worse", six(SURE, SURE, NOT)[1:], first=["lipex", "deeplift"],
+        settings=["emotion", "newsgroups20"],
+    )  # fmt: skip
+    assert outcome.verdict == PARTLY
+    assert outcome.sentence == (
+        "LIPEx or DeepLIFT minus LIME: significantly lower in 1 of 2 cells. Median difference +0, "
+        "from -0.1 to +0.1; 10 cells without a number. Not run: 20 Newsgroups."
+    )
+    outcome = judge_pairs(save, "mostly", six(SURE), second="saliency")
+    assert outcome.verdict == NOT_TESTABLE
+    assert outcome.sentence == "Table-1 has no comparison that the claim asks for."
+
+
+def test_tally_refuses_what_no_verdict_should_hide(save):
+    with pytest.raises(ResultError, match="table-1 of lipex: 2 comparisons with setting = 'emo"):
+        judge_pairs(save, "mostly", six(SURE) + six(NOT))
+    bare = difference(0.1, setting="emotion", first="lipex", second="lime")
+    result = save("table-1", [ROW], [bare])
+    claim = make_claim("mostly", item="table-1", first="lipex", second="lime")
+    with pytest.raises(ResultError, match="no p_holm with setting = 'emotion'"):
+        rules.decide({"table-1": result}, claim)
+
+
+def test_a_claim_names_its_cells(save):
+    row = pair(0.1) | {"teacher": "kernel_shap", "formulation": "ranking"}
+    outcome = advantage(
+        save, [row], cells={"teacher": ["kernel_shap"], "formulation": ["ranking"]},
+        say={"teacher": "taught by {}", "formulation": "by {}"},
+    )  # fmt: skip
+    assert outcome.sentence.startswith(
+        "LIPEx minus LIME, Emotion, taught by Kernel SHAP, by ranking, K = 1 to 5: +0.100"
+    )

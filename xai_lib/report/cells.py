@@ -219,8 +219,12 @@ def text_of(cell: Cell, sign: bool) -> str:
 def label_of(claim: papers.Claim, place: Row) -> str:
     """Say in words what a cell is: who against whom, where, at which K or angle, of what."""
     parts = []
+    # A claim may say of further columns how they are named: {teacher: "taught by {}"}.
+    said = claim.parameters.get("say", {})
     for column, value in place.items():
-        if column == "setting":
+        if column in said:
+            parts.append(said[column].format(method_name(str(value))))
+        elif column == "setting":
             parts.append(setting_name(claim, value))
         elif column == "k":
             parts.append(f"K = {str(value).replace('-', ' to ')}")

@@ -10,6 +10,7 @@ looks at one or more *cells* (a data set, an angle, a pair of methods). A cell
 
 and the claim is `reproduced` if all cells hold, `not reproduced` if all fail, else `partly`. The
 effect shown is that of the weakest cell. Settings that a run left out are named in the sentence.
+`mostly` and `never_worse` count cells instead: a share of them decides, and is the effect shown.
 
 What the rules read
 -------------------
@@ -29,13 +30,15 @@ rule                      reads
 ``tracks``                comparisons: setting, first, second, sigma or the column ``along``
 ``identical``             rows: setting, method, the columns in ``where``, k if there is one; mean
 ``time_saving``           comparisons in seconds: setting, first, second, mean_second
+``mostly``                comparisons: setting, first, second, the columns in ``cells``; p_holm
+``never_worse``           as ``mostly``
 ========================  ====================================================================
 """
 
 from __future__ import annotations
 
 from xai_lib import papers
-from xai_lib.report import rules_means, rules_pairs  # noqa: F401 - they register their rules
+from xai_lib.report import rules_means, rules_pairs, rules_tally  # noqa: F401 - they register theirs
 from xai_lib.report.cells import NOT_TESTABLE, NotTestableError, Outcome, Results
 from xai_lib.report.rule_registry import RULES
 

@@ -83,6 +83,8 @@ SERIES: dict[str, MethodStyle] = {
     "constant": MethodStyle("Equal scores", "#1A1A1A", "^", "-."),
     "ldav (as printed)": MethodStyle("LDAV, as printed", "#781E00", "d", "--"),
     "mase (absolute)": MethodStyle("MASE, by size", "#0E4A59", "h", "--"),
+    # Gradient times input under the name that the L2E paper has for it.
+    "gradient": MethodStyle("Gradient", "#17A185", "P", ":"),
 }
 
 # Series that are no method.
@@ -91,6 +93,9 @@ _OTHER_NAMES = {
     "overlap": "LIPEx's features among LIME's",
     "lipex_tv": "LIPEx, total variation",
     "model_tv": "Model, total variation",
+    "teacher": "Teacher",
+    "both": "Both",
+    "human": "Human",
 }
 
 

@@ -31,6 +31,10 @@ _HEADS = {
     "modality": "Modality",
     "variant": "Variant",
     "measure": "Measure",
+    "teacher": "Teacher",
+    "formulation": "Formulation",
+    "explanation": "Words of",
+    "student": "Student",
 }
 
 
@@ -272,7 +276,7 @@ def _key(result: Result, key: str, value: Any, head: bool = False) -> str:
         return ""
     if key == "setting":
         return escape(papers.paper(result.paper).setting_name(str(value)))
-    if key in ("method", "series"):
+    if key in ("method", "series", "teacher", "explanation"):
         return escape(method_name(str(value)))
     if key == "k":
         text = escape(str(value)).replace("-", " to ")
