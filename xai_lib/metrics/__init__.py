@@ -37,6 +37,12 @@ from xai_lib.metrics.intervals import (
     wilson_interval,
 )
 from xai_lib.metrics.macs import encoder_macs, layers_macs
+from xai_lib.metrics.neighbours import (
+    lexical_similarity,
+    nearest,
+    semantic_similarity,
+    text_vectors,
+)
 from xai_lib.metrics.significance import (
     compare_pairs,
     holm,
@@ -72,12 +78,14 @@ __all__ = [
     "holm",
     "jaccard",
     "layers_macs",
+    "lexical_similarity",
     "macro_f1",
     "macro_f1_with_empty",
     "mcnemar",
     "mean_with_interval",
     "measure",
     "median_with_interval",
+    "nearest",
     "paired_difference",
     "peak_memory",
     "prediction_change",
@@ -89,9 +97,11 @@ __all__ = [
     "remove_top",
     "reprediction_match",
     "sd_over_rounds",
+    "semantic_similarity",
     "share_counts",
     "switching_points",
     "t_interval",
+    "text_vectors",
     "top_k_jaccard",
     "top_k_overlap",
     "total_variation",
