@@ -23,6 +23,7 @@ _METHODS = {
     "integrated_gradients": ("gradients", "IntegratedGradients"),
     "smoothgrad": ("smoothgrad", "SmoothGrad"),
     "deeplift": ("gradients", "DeepLift"),
+    "deep_shap": ("deep_shap", "DeepShap"),
     "lrp": ("lrp", "Lrp"),
     "mase": ("mase", "Mase"),
     "mase_sparse": ("mase", "MaseSparse"),

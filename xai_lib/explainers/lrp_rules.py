@@ -10,7 +10,7 @@ embedding times c. Nothing is ever divided by the value of a neuron that may be 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -150,7 +150,7 @@ class _Exchange(TorchFunctionMode):
             return func(x.detach(), args[1].detach(), *args[2:], **kwargs)
         if name == "layer_norm":
             return norm_rule(func, *args, **kwargs)
-        if name == "lstm" and _is_simple_lstm(args):
+        if name == "lstm" and is_simple_lstm(args):
             return lstm_rule(x, args[1], args[2], args[8], self.epsilon)
         return func(*args, **kwargs)
 
@@ -162,7 +162,7 @@ class _Exchange(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def _is_simple_lstm(args: tuple[Any, ...]) -> bool:
+def is_simple_lstm(args: tuple[Any, ...]) -> bool:
     """Tell whether an LSTM has one layer, one direction, no projection and no packed sequences."""
     if len(args) != 9 or not isinstance(args[1], tuple | list):
         return False
@@ -201,7 +201,7 @@ def exchanged(network: torch.nn.Module, rules: str, epsilon: float) -> Iterator[
             hook.remove()
 
 
-def unruled(logits: torch.Tensor, inputs: torch.Tensor) -> list[str]:
+def unruled(logits: torch.Tensor, inputs: torch.Tensor, ruled: Collection[str] = ()) -> list[str]:
     """List what is left between inputs and logits that is not linear, so that no rule was found.
 
     Parameters
@@ -210,6 +210,8 @@ def unruled(logits: torch.Tensor, inputs: torch.Tensor) -> list[str]:
         What a network made of `inputs` inside `exchanged`.
     inputs
         A leaf that requires a gradient.
+    ruled
+        Names of operations that are a rule themselves.
 
     Returns
     -------
@@ -228,7 +230,7 @@ def unruled(logits: torch.Tensor, inputs: torch.Tensor) -> list[str]:
             signals = [one is not None and depends[one] for one in below]
             depends[node] = any(signals) or getattr(node, "variable", None) is inputs
             name = re.sub(r"Backward\d*$", "", node.name())
-            if any(signals) and not _linear(name, signals):
+            if any(signals) and name not in ruled and not _linear(name, signals):
                 found.add(name)
         elif node not in depends:
             depends[node] = False
