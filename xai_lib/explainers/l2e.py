@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 
 from xai_lib.explainers.amortised import AmortisedExplainer, Progress
 from xai_lib.explainers.base import Attribution
-from xai_lib.explainers.l2e_run import (
-    Taught,
-    bfloat16_agreement,
-    held_out_texts,
-    outputs_of,
-    subword_means,
-    usable,
-)
-from xai_lib.explainers.l2e_student import FIRST_WORD, Student, word_bytes
-from xai_lib.explainers.l2e_targets import (
-    FORMULATIONS,
-    SCHEMES,
-    TIES,
-    discretised,
-    labelling_loss,
-    ranking_loss,
-    ranks_of_weights,
-    scores_of_logits,
-)
-from xai_lib.explainers.l2e_training import OPTIMIZERS, Lesson, Schedule, train
+from xai_lib.explainers.l2e_fit import fit_student
+from xai_lib.explainers.l2e_run import outputs_of
+from xai_lib.explainers.l2e_student import Student
+from xai_lib.explainers.l2e_targets import FORMULATIONS, SCHEMES, TIES, scores_of_logits
+from xai_lib.explainers.l2e_training import OPTIMIZERS
 from xai_lib.explanation import Explanation
 from xai_lib.models.base import Classifier
 from xai_lib.models.precision import PRECISIONS, fast_bfloat16
-from xai_lib.models.vocabulary import WordVocabulary
-from xai_lib.rng import generator
 from xai_lib.text import TextInstance
 
 INITIAL = ("random", "black_box")
@@ -275,96 +256,8 @@ class L2E(AmortisedExplainer):
         progress: Progress | None,
         validation: Mapping[str, Sequence[Explanation]] | None,
     ) -> Self:
-        start = time.perf_counter()
-        taught, dropped = self._taught(explanations, classifier)
-        if validation is None:
-            texts = [one.text for some in taught.values() for one, _, _ in some]
-            held = held_out_texts(texts, self.held_out, generator(seed, self.name, "held out"))
-            kept, checked = {}, {}
-            for name, some in taught.items():
-                kept[name] = [one for one in some if one[0].text not in held]
-                checked[name] = [one for one in some if one[0].text in held]
-        else:
-            kept, (checked, _) = taught, self._taught(validation, classifier)
-        read = dict.fromkeys(one.read_text for some in kept.values() for one, _, _ in some)
-        vocabulary = WordVocabulary.of_texts(read, size=2**62, min_count=self.min_count)
-        means = subword_means(vocabulary, classifier) if self.initial == "black_box" else None
-        facts: dict[str, Any] = {
-            "black_box": classifier.name,
-            "identity": getattr(classifier, "identity", None),
-            "classes": list(classifier.classes),
-            "n_classes": len(classifier.classes),
-            "width": self.width,
-            "embedding_width": None if means is None else means.shape[1],
-            "vocabulary": list(word_bytes(vocabulary)),
-            "teacher": ", ".join(dict.fromkeys(one[0].method for one in explanations.values())),
-            "teachers": list(explanations) if len(explanations) > 1 else [],
-            "n_texts": sum(map(len, kept.values())),
-            "n_validation": sum(map(len, checked.values())),
-            "dropped": dropped,
-            "optimizer": self.optimizer,
-            "seed": int(seed),
-        }
-        device = torch.device(classifier.device)
-        # Not of losses, epochs or rates: variants start from the same weights.
-        rng = generator(seed, self.name, self.blocks, self.heads, self.width)
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(int(rng.integers(2**62)))
-            network = self._network(facts)
-        network.set_words(vocabulary)
-        if means is not None:
-            with torch.no_grad():
-                network.embedding.weight[FIRST_WORD : FIRST_WORD + len(means)] = means
-        lessons, held_lessons = (
-            [
-                Lesson(network.ids(one.words, label, number), self._targets(weights))
-                for number, name in enumerate(explanations)
-                for one, label, weights in part.get(name, [])
-            ]
-            for part in (kept, checked)
-        )
-        network = network.to(device)
-        schedule = Schedule(
-            self.optimizer,
-            self.learning_rate,
-            self.epochs,
-            self.batch_tokens,
-            self.clip,
-            self.patience,
-        )
-        labelling = self.formulation == "labelling"
-        record = train(
-            network, lessons, held_lessons, self._loss, labelling, schedule, rng, progress
-        )
-        network.eval()
-        facts |= {
-            "n_words": sum(len(one.targets) for one in lessons),
-            "history": record.history,
-            "validation": record.validation,
-            "best_epoch": record.best_epoch,
-            "bfloat16_agreement": bfloat16_agreement(network, held_lessons or lessons),
-            "seconds": round(time.perf_counter() - start, 3),
-        }
+        network, facts = fit_student(self, explanations, classifier, seed, progress, validation)
         return self._with(network, facts)
-
-    def _taught(
-        self, explanations: Mapping[str, Sequence[Explanation]], classifier: Classifier
-    ) -> tuple[dict[str, list[Taught]], int]:
-        """Return what each teacher teaches, and how many texts are of no use."""
-        every = {name: usable(some, classifier) for name, some in explanations.items()}
-        return {name: some for name, (some, _) in every.items()}, sum(n for _, n in every.values())
-
-    def _targets(self, weights: np.ndarray) -> np.ndarray:
-        if self.formulation == "ranking":
-            return ranks_of_weights(weights)
-        return discretised(weights, self.scheme) - SCHEMES[self.scheme][0]
-
-    def _loss(
-        self, outputs: torch.Tensor, targets: torch.Tensor, mask: torch.Tensor
-    ) -> torch.Tensor:
-        if self.formulation == "ranking":
-            return ranking_loss(outputs[..., 0], targets, mask, self.ties)
-        return labelling_loss(outputs, targets, mask)
 
     # Explaining -----------------------------------------------------------------------------
 

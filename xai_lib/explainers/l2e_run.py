@@ -1,109 +1,20 @@
-"""What surrounds an L2E student: lessons from explanations, its start, its answers."""
+"""Running a fitted L2E student: batches and number formats."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
-from xai_lib.explainers.amortised import teacher_instances
 from xai_lib.explainers.l2e_student import Student
 from xai_lib.explainers.l2e_training import Lesson
-from xai_lib.explanation import Explanation
-from xai_lib.models.base import Classifier, refusal
 from xai_lib.models.batching import batches_of
-from xai_lib.models.vocabulary import WordVocabulary
-from xai_lib.text import TextInstance
 
 # Tokens of the comparison of number formats; a few thousand words say enough.
 _COMPARED_TOKENS = 2000
 _NO_LIMIT = 2**31
-_WORDS_AT_ONCE = 256
-
-# A text, the class that the black box predicts, and the weights of its words.
-Taught = tuple[TextInstance, int, np.ndarray]
-
-
-def usable(explanations: Sequence[Explanation], classifier: Classifier) -> tuple[list[Taught], int]:
-    """Return what there is to learn from explanations.
-
-    Parameters
-    ----------
-    explanations
-        By any method that explains the predicted class.
-    classifier
-        The black box that they are of.
-
-    Returns
-    -------
-    lessons : list of (TextInstance, int, (W,) float64 array)
-        Each text, its predicted class and the weights of its words; not all of them 0.
-    dropped : int
-        Texts with words whose weights are all 0.
-
-    Raises
-    ------
-    ValueError
-        If the explanations are not of the classifier, or there is nothing to learn from.
-    """
-    instances, importance = teacher_instances(explanations, classifier)
-    predicted = [one.predicted for one in explanations if one.n_features]
-    found = [one for one in zip(instances, predicted, importance, strict=True) if one[2].any()]
-    if not found:
-        raise ValueError(
-            f"There is nothing to learn from: the weights of all {len(instances)} texts are 0."
-        )
-    return found, len(instances) - len(found)
-
-
-def held_out_texts(texts: Sequence[str], share: float, rng: np.random.Generator) -> frozenset[str]:
-    """Draw a share of the different texts; none where that would leave none to learn from.
-
-    A share above 0 holds out one text at least, if there are two.
-    """
-    different = list(dict.fromkeys(texts))
-    n = min(max(1, round(share * len(different))), len(different) - 1) if share else 0
-    return frozenset(different[i] for i in rng.permutation(len(different))[:n])
-
-
-def subword_means(vocabulary: WordVocabulary, classifier: Classifier) -> torch.Tensor:
-    """Look up words in the embedding layer of the black box.
-
-    Parameters
-    ----------
-    vocabulary
-        V words.
-    classifier
-        One that shows its embeddings.
-
-    Returns
-    -------
-    (V, d) float32 tensor
-        Mean embedding of the pieces of each word, all divided by one number so that their mean
-        length is 1. Zero for a word that the black box sees nothing of.
-
-    Raises
-    ------
-    ValueError
-        If the classifier shows no embeddings; lists the methods that need none.
-    """
-    if not hasattr(classifier, "embed"):
-        raise refusal(classifier, "l2e", "the embedding layer (for initial='black_box')")
-    box: Any = classifier
-    words, rows = vocabulary.words, []
-    for start in range(0, len(words), _WORDS_AT_ONCE):
-        embedded = box.embed(classifier.instances(words[start : start + _WORDS_AT_ONCE]))
-        inside = torch.from_numpy((embedded.word >= 0).astype(np.float32))
-        pieces = embedded.embeddings.float().cpu()
-        total = inside.sum(dim=1, keepdim=True).clamp(min=1)
-        rows.append((pieces * inside[..., None]).sum(dim=1) / total)
-    table = torch.cat(rows) if rows else box.embed(classifier.instances([""])).embeddings[0, :0]
-    lengths = torch.linalg.vector_norm(table, dim=1)
-    table = table / lengths.mean().clamp(min=1e-12) if len(table) else table
-    return table.float().cpu()
 
 
 def outputs_of(
