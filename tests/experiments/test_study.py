@@ -85,7 +85,7 @@ def test_texts_are_cut_from_the_front_or_from_the_end(monkeypatch: pytest.Monkey
 
 def test_a_profile_can_ask_for_neutral_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XAI_DATA_DIR", raising=False)
-    entry = ZooEntry("planted_binary", "bilstm", ScratchRecipe(), max_words=9, neutral=True)
+    entry = ZooEntry("planted_binary", "bilstm", ScratchRecipe(), max_words=9, neutral="mask")
     monkeypatch.setitem(ZOO, "mine", entry)
     given: list[Any] = []
 
@@ -95,7 +95,7 @@ def test_a_profile_can_ask_for_neutral_copies(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(study_module, "load_named", load)
     profile = {"dataset": "planted_binary", "max_words": 9, "black_box": "mine"}
-    made = Setting("x", {**profile, "neutral": True})
+    made = Setting("x", {**profile, "neutral": "mask"})
     assert made.test.sha256 == entry.data("test").sha256
     assert made.classifier.name == "mine"
     # What is read already is handed over only if it is what the black box reads.

@@ -218,7 +218,7 @@ def test_texts_are_cut_from_the_front_or_from_the_end():
 
 
 def test_neutral_copies_are_a_class_of_an_entry_and_rename_nothing_else():
-    entry = zoo.ZooEntry("planted_binary", "bilstm", ScratchRecipe(), max_words=5, neutral=True)
+    entry = zoo.ZooEntry("planted_binary", "bilstm", ScratchRecipe(), max_words=5, neutral="mask")
     plain = dataclasses.replace(entry, neutral=False)
     assert entry.describe() == {**plain.describe(), "neutral": True}
     found, whole = entry.data("test"), load_dataset("planted_binary", "test")

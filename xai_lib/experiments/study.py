@@ -72,16 +72,18 @@ class Setting:
             whole = load_dataset(dataset, name, data_dir=self.data_dir)
             cut = whole.last_words if from_end else whole.first_words
             if neutral:
-                self.splits[place] = with_neutral(whole, max_words=max_words, from_end=from_end)
+                self.splits[place] = with_neutral(
+                    whole, neutral, max_words=max_words, from_end=from_end
+                )
             else:
                 self.splits[place] = whole if max_words is None else cut(max_words)
         return self.splits[place]
 
     @property
-    def _cut(self) -> tuple[str, int | None, bool, bool]:
+    def _cut(self) -> tuple[str, int | None, bool, str]:
         """The data set, how its texts are cut, and whether it has neutral copies."""
         given = self.profile
-        flags = (bool(given.get("from_end")), bool(given.get("neutral")))
+        flags = (bool(given.get("from_end")), str(given.get("neutral", "")))
         return given["dataset"], given.get("max_words"), *flags
 
     @cached_property

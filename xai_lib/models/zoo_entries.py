@@ -42,8 +42,9 @@ class ZooEntry:
     from_end
         The last words are kept and not the first.
     neutral
-        Copies of the texts without their rationales are one more class, in training and test; see
-        `xai_lib.data.neutral.with_neutral`.
+        Copies of the texts without their rationales are one more class, in training and test. How
+        words are taken out, ``"mask"`` or ``"drop"``, see `xai_lib.data.neutral.with_neutral`;
+        empty for no such class.
 
     Raises
     ------
@@ -57,7 +58,7 @@ class ZooEntry:
     n_test: int | None = None
     max_words: int | None = None
     from_end: bool = False
-    neutral: bool = False
+    neutral: str = ""
 
     def __post_init__(self) -> None:
         """Check that the recipe is one of the base."""
@@ -85,7 +86,9 @@ class ZooEntry:
         """Load a split as the black box reads it."""
         whole = load_dataset(self.dataset, split, data_dir=data_dir)
         if self.neutral:
-            return with_neutral(whole, max_words=self.max_words, from_end=self.from_end)
+            return with_neutral(
+                whole, self.neutral, max_words=self.max_words, from_end=self.from_end
+            )
         if self.max_words is None:
             return whole
         cut = whole.last_words if self.from_end else whole.first_words
@@ -137,6 +140,26 @@ ZOO: dict[str, ZooEntry] = {
         ScratchRecipe(
             epochs=8, batch_size=64, learning_rate=2e-3, max_length=128, network="transformer"
         ),
+    ),
+    "transformer-sst2": ZooEntry(
+        "sst2",
+        "transformer",
+        ScratchRecipe(epochs=12, dropout=(0.3,), max_length=96, network="transformer"),
+    ),
+    # A word network has no mask token: what a rationale said is not there at all.
+    "transformer-movies": ZooEntry(
+        "movie_rationales",
+        "transformer",
+        ScratchRecipe(epochs=12, dropout=(0.3,), max_length=256, network="transformer"),
+        max_words=256,
+        from_end=True,
+        neutral="drop",
+    ),
+    "transformer-r8": ZooEntry(
+        "r8",
+        "transformer",
+        ScratchRecipe(epochs=8, learning_rate=2e-3, max_length=40, network="transformer"),
+        max_words=40,
     ),
     "bilstm-planted": ZooEntry("planted", "bilstm", _CI_BILSTM),
     "bilstm-planted-binary": ZooEntry("planted_binary", "bilstm", _CI_BILSTM),
