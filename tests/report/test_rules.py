@@ -758,8 +758,8 @@ def test_tally_of_several_pairs_names_what_is_missing(save):
     )  # fmt: skip
     assert outcome.verdict == PARTLY
     assert outcome.sentence == (
-        "LIPEx or DeepLIFT minus LIME: significantly lower in 1 of 2 cells. Median difference +0, "
-        "from -0.1 to +0.1; 10 cells without a number. Not run: 20 Newsgroups."
+        "Each of LIPEx, DeepLIFT minus LIME: significantly lower in 1 of 2 cells. Median "
+        "difference +0, from -0.1 to +0.1; 10 cells without a number. Not run: 20 Newsgroups."
     )
     outcome = judge_pairs(save, "mostly", six(SURE), second="saliency")
     assert outcome.verdict == NOT_TESTABLE

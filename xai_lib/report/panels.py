@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from xai_lib import papers
 from xai_lib.report.cells import select
 from xai_lib.report.figures import curve_with_band
@@ -185,3 +187,23 @@ def legend_below(fig: Figure, axes: Sequence[Axes]) -> None:
         entries |= dict(zip(names, handles, strict=True))
     columns = 4 if len(axes) > 1 else 2
     fig.legend(list(entries.values()), list(entries), loc="outside lower center", ncols=columns)
+
+
+def spans(rows: Sequence[Row]) -> np.ndarray:
+    """Give the lengths of intervals to both sides, for matplotlib's error bars.
+
+    Parameters
+    ----------
+    rows
+        With ``mean``, ``low``, ``high``.
+
+    Returns
+    -------
+    numpy.ndarray
+        (2, n); 0 where a sample is too small for an interval.
+    """
+    ends = [
+        [row["mean"] - (row["mean"] if row["low"] is None else row["low"]) for row in rows],
+        [(row["mean"] if row["high"] is None else row["high"]) - row["mean"] for row in rows],
+    ]
+    return np.maximum(np.array(ends, dtype=float), 0)

@@ -135,7 +135,7 @@ def _tally(results: Results, claim: papers.Claim) -> _Tally:
     if absent:
         rest += f"; {absent} cell{'s' * (absent > 1)} without a number"
     rest += f".{not_run(result.comparisons, claim)}"
-    return _Tally(found, f"{first} minus {second}", rest)
+    return _Tally(found, f"{first[:1].upper()}{first[1:]} minus {second}", rest)
 
 
 def _places(result: Result, claim: papers.Claim) -> Iterable[Row]:
@@ -187,4 +187,5 @@ def _by_group(claim: papers.Claim, groups: Mapping[object, Sequence[Cell]]) -> s
 
 
 def _names(value: object) -> str:
-    return " or ".join(method_name(str(one)) for one in as_list(value))
+    names = [method_name(str(one)) for one in as_list(value)]
+    return names[0] if len(names) == 1 else f"each of {', '.join(names)}"

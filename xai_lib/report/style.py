@@ -93,9 +93,10 @@ _OTHER_NAMES = {
     "overlap": "LIPEx's features among LIME's",
     "lipex_tv": "LIPEx, total variation",
     "model_tv": "Model, total variation",
-    "teacher": "Teacher",
-    "both": "Both",
-    "human": "Human",
+    "positions": "with positions",
+    "no positions": "without positions",
+    "several": "one student for all",
+    "single": "a student each",
 }
 
 
@@ -137,6 +138,8 @@ def method_name(method: str) -> str:
     """
     if method in SERIES:
         return SERIES[method].name
+    if method in _OTHER_NAMES:
+        return _OTHER_NAMES[method]
     base, blank, rest = method.partition(" ")
     if base in METHODS | IMAGE_METHODS | SERIES:
         name = method_style(base).name
