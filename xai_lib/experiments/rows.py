@@ -132,6 +132,27 @@ def with_holm(pairs: list[Row]) -> list[Row]:
     return [{**pair, "p_holm": float(p)} for pair, p in zip(pairs, corrected, strict=True)]
 
 
+def with_holm_by_kind(pairs: list[Row], kinds: Sequence[str]) -> list[Row]:
+    """Correct the p-values of each kind of comparison of a table for their number (Holm).
+
+    Parameters
+    ----------
+    pairs
+        Comparisons with columns ``first``, ``second`` and ``p``.
+    kinds
+        Names of a second that make a kind of their own; all others are one kind.
+    """
+    families: dict[tuple[str, str], list[int]] = {}
+    for i, pair in enumerate(pairs):
+        second = pair["second"] if pair["second"] in kinds else ""
+        families.setdefault((pair["first"], second), []).append(i)
+    found = list(pairs)
+    for family in families.values():
+        for i, pair in zip(family, with_holm([pairs[i] for i in family]), strict=True):
+            found[i] = pair
+    return found
+
+
 def black_box_rows(settings: Iterable[Setting]) -> list[Row]:
     """List the held-out accuracy of the black boxes with Wilson's 95 % interval."""
     rows: list[Row] = []

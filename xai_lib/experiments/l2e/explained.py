@@ -85,9 +85,7 @@ def explain_all(sample: Sample, teachers: Sequence[str] = NAMES) -> Explained:
         A student that cannot be fitted is in `missing`, with the reason.
     """
     setting = sample.setting
-    made = {
-        name: make_teacher(name, setting.profile, sample.references) for name in teachers
-    }
+    made = {name: make_teacher(name, setting.profile, sample.references) for name in teachers}
     pool = {
         name: stored_corpus(one, sample.pool.texts, setting, sample.seed)
         for name, one in made.items()

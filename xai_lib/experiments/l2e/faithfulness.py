@@ -48,9 +48,7 @@ def agreement_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
             values = _agreement(explained, name, formulation)
             where: Row = {**place, "teacher": name}
             rows += [
-                defined_row(
-                    {**where, "explanation": key}, values.get(key, _NOTHING), sample.seed
-                )
+                defined_row({**where, "explanation": key}, values.get(key, _NOTHING), sample.seed)
                 for key in (TEACHER, STUDENT, BOTH)
             ]
             pairs += compare_rows(where, values, [(STUDENT, TEACHER)], sample.seed)
@@ -95,9 +93,7 @@ def _random_rows(explained: Explained, formulation: str, place: Row) -> list[Row
     asked = ask(explained, {RANDOM: at_random(explained, as_they)}, keep=True)[RANDOM]
     kinds = {RANDOM: asked.agreement(), ALL_FIVE: asked.agreement(all_draws=True)}
     return [
-        defined_row(
-            {**place, "teacher": RANDOM, "explanation": key}, some * PERCENT, sample.seed
-        )
+        defined_row({**place, "teacher": RANDOM, "explanation": key}, some * PERCENT, sample.seed)
         for key, some in kinds.items()
     ]
 

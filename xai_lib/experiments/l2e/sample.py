@@ -83,9 +83,9 @@ def gather(setting: Setting, seed: int = 0) -> Sample:
     train = setting.train.sample(numbers["train_texts"], seed, min_words=2, at_most=True)
     references = setting.train.sample(numbers["n_references"], seed + 1, min_words=2).texts
     if setting.key == MOVIES:
-        some, near = _marked_documents(setting, numbers["test_texts"], seed)
-        n = len(near)
-        pool, rows = _pool(some, {"lexical": near}, n)
+        some, marked = _marked_documents(setting, numbers["test_texts"], seed)
+        n = len(marked)
+        pool, rows = _pool(some, {"lexical": marked}, n)
         return Sample(setting, train, pool, n, rows, references, seed)
     known = set(setting.train.texts)
     most = numbers["max_test_words"]
@@ -113,7 +113,8 @@ def _pool(
     kept = [*range(n), *others]
     place = {row: i for i, row in enumerate(kept)} | {-1: -1}
     renumbered = {
-        kind: np.array([[place[int(i)] for i in row] for row in some]) for kind, some in near.items()
+        kind: np.array([[place[int(i)] for i in row] for row in some])
+        for kind, some in near.items()
     }
     return candidates.take(kept), renumbered
 

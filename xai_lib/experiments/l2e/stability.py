@@ -50,9 +50,7 @@ def overlap(
     (n,) float64 array
         Times 100.
     """
-    marks = (
-        ranked(run, len(run)) if formulation == "ranking" else [labels(one) for one in run]
-    )
+    marks = ranked(run, len(run)) if formulation == "ranking" else [labels(one) for one in run]
     words = [
         words_by_label(one.words, mark, None if keep is None else keep[i])
         for i, (one, mark) in enumerate(zip(run, marks, strict=True))

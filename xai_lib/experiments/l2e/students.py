@@ -33,9 +33,7 @@ def make_student(setting: Setting, formulation: str, **changed: Any) -> L2E:
     return L2E(formulation=formulation, **{**setting.profile["student"], **changed})
 
 
-def fitted(
-    student: L2E, explanations: Sequence[Explanation], setting: Setting, seed: int
-) -> L2E:
+def fitted(student: L2E, explanations: Sequence[Explanation], setting: Setting, seed: int) -> L2E:
     """Fit a student, or read the one that was fitted on the same explanations before.
 
     Parameters

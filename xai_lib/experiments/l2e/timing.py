@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,7 @@ class StudentAlone:
     student: L2E
     predicted: Mapping[str, int]
 
-    def explain(self, texts: list[str], classifier: Classifier, seed: int = 0) -> object:
+    def explain(self, texts: Sequence[str], classifier: Classifier, seed: int = 0) -> object:
         """Score the words of texts whose predicted classes are known."""
         instances = [classifier.instance(text) for text in texts]
         return self.student.scores(instances, [self.predicted[text] for text in texts])
@@ -112,9 +112,7 @@ def speed_rows(setting: Setting, seconds: Mapping[str, np.ndarray], seed: int) -
     return rows
 
 
-def student_time_rows(
-    setting: Setting, seconds: Mapping[str, np.ndarray], seed: int
-) -> list[Row]:
+def student_time_rows(setting: Setting, seconds: Mapping[str, np.ndarray], seed: int) -> list[Row]:
     """Compare the students with one another: by formulation and by teacher."""
     rows: list[Row] = []
     key = setting.key

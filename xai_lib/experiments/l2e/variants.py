@@ -110,9 +110,7 @@ def optimiser_rows(explained: Explained, teacher: str, sgd_rate: float = 1e-4) -
     rows: list[Row] = []
     for formulation in FORMULATIONS:
         for optimizer, changed in kinds.items():
-            student = make_student(
-                setting, formulation, epochs=epochs, patience=epochs, **changed
-            )
+            student = make_student(setting, formulation, epochs=epochs, patience=epochs, **changed)
             facts = fitted(student, explained.taught[teacher], setting, 0).facts
             place: Row = {
                 "setting": setting.key, "formulation": formulation, "optimizer": optimizer,
