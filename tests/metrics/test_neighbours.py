@@ -73,7 +73,7 @@ def test_vectors_sum_the_states_of_all_tokens(tmp_path):
     model, tokenizer = tiny_bert(texts, ("x", "y"), seed=0)
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    found = text_vectors(texts, tmp_path)
+    found = text_vectors(texts, tmp_path, "cpu", "float32")
     encoder = AutoModel.from_pretrained(tmp_path).eval()
     loaded = AutoTokenizer.from_pretrained(tmp_path)
     for text, vector in zip(texts[:4], found, strict=False):
@@ -81,6 +81,9 @@ def test_vectors_sum_the_states_of_all_tokens(tmp_path):
             states = encoder(**loaded(text, return_tensors="pt")).last_hidden_state[0]
         assert vector == pytest.approx(sum(state.numpy() for state in states), abs=1e-4)
     assert np.isfinite(found[4]).all()
+    rounded = text_vectors(texts, tmp_path, "cpu", "bfloat16")
+    assert not np.array_equal(rounded, found)
+    assert (np.diag(semantic_similarity(np.concatenate([rounded, found]))[:5, 5:]) > 0.999).all()
     assert text_vectors((), tmp_path).shape == (0, found.shape[1])
 
 

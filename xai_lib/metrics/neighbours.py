@@ -99,7 +99,10 @@ def semantic_similarity(
 
 
 def text_vectors(
-    texts: Sequence[str], folder: str | Path | None = None, device: str = "cpu"
+    texts: Sequence[str],
+    folder: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "auto",
 ) -> np.ndarray:
     """Sum the last hidden states of a pretrained encoder over the tokens of each text.
 
@@ -111,7 +114,10 @@ def text_vectors(
         A Hugging Face folder with an encoder and its tokenizer; default pretrained MiniLM, in the
         place of BERT base.
     device
-        Where it runs.
+        Where it runs; by default on a GPU if there is one.
+    precision
+        ``"float32"``, ``"bfloat16"``, or ``"auto"``: bfloat16 where the device multiplies it in
+        hardware. Sums are in float32.
 
     Returns
     -------
@@ -129,10 +135,15 @@ def text_vectors(
 
     from xai_lib.models.batching import batches_of
     from xai_lib.models.minilm import minilm_folder
+    from xai_lib.models.precision import check_precision, fast_bfloat16, pick_device
 
+    check_precision(precision)
+    device = pick_device(device)
+    fast = precision == "bfloat16" or (precision == "auto" and fast_bfloat16(device))
     source = minilm_folder() if folder is None else Path(folder)
     tokenizer = AutoTokenizer.from_pretrained(source)
-    model = AutoModel.from_pretrained(source, dtype=torch.float32).to(device).eval()
+    dtype = torch.bfloat16 if fast else torch.float32
+    model = AutoModel.from_pretrained(source, dtype=dtype).to(device).eval()
     limit = int(model.config.max_position_embeddings)
     ids = tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"] if texts else []
     vectors = np.zeros((len(ids), int(model.config.hidden_size)), dtype=np.float32)
@@ -142,7 +153,7 @@ def text_vectors(
         for _, batch in batches_of(lengths, "cpu", limit):
             tokens = torch.tensor([ids[i] for i in batch], device=device)
             states = model(input_ids=tokens).last_hidden_state
-            vectors[batch] = states.sum(dim=1).float().cpu().numpy()
+            vectors[batch] = states.float().sum(dim=1).cpu().numpy()
     return vectors
 
 
