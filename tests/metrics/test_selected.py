@@ -113,9 +113,9 @@ def test_what_does_not_fit_is_refused(box, four):
     good = flags(1, 0, 0, 0)
     cases = ([], [good, good], [flags(1, 0)])
     for some in cases:
-        with pytest.raises(ValueError, match="'a'.*must have, for each of 1 documents"):
+        with pytest.raises(ValueError, match=r"'a'.*must have, for each of 1 documents"):
             predict_selected([four], {"a": some}, box, keep=True, removal="drop")
-    with pytest.raises(ValueError, match="'a'.*as many draws"):
+    with pytest.raises(ValueError, match=r"'a'.*as many draws"):
         predict_selected([four, four], {"a": [good, np.stack([good, good])]}, box, True, "drop")
     with pytest.raises(ValueError, match="must hold booleans"):
         predict_selected([four], {"a": [np.array([1.0, 0, 0, 0])]}, box, True, "drop")
