@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Intersection over union between neighbours: worked out by hand, and against one loop over types."""
-=======
 """Intersection over union between neighbours: by hand, and against a loop over types."""
->>>>>>> l2e-metrics
 
 from __future__ import annotations
 

@@ -183,6 +183,9 @@ def _level_cells(results: Results, claim: papers.Claim) -> list[Cell]:
         if found and all(row.get("n") == 0 for row in found):
             continue
         for more in spread:
+            cell = select(result.rows, where | more)
+            if cell and all(row.get("n") == 0 for row in cell):
+                continue
             for row in rows_of(result, "rows", where | more, needs=columns):
                 place = {**where, **{column: row[column] for column in columns}}
                 cells.append(one_sided(claim, place, row, "mean", border, above))

@@ -63,11 +63,11 @@ RECORDED = (
 )
 
 __all__ = [
-    "RECORDED",
-    "TIMED",
     "MOVIES",
     "NAMES",
     "PLANTED",
+    "RECORDED",
+    "TIMED",
     "Explained",
     "Sample",
     "accuracy_rows",

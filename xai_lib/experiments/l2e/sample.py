@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 
 import numpy as np
 
+from xai_lib.atomic import replace_file
 from xai_lib.data import Dataset, DatasetNotFound, load_neighbours
 from xai_lib.data.neutral import originals
+from xai_lib.data.wheels import cache_folder
 from xai_lib.experiments.study import Setting
 from xai_lib.metrics.neighbours import (
     lexical_similarity,
@@ -97,12 +100,26 @@ def gather(setting: Setting, seed: int = 0) -> Sample:
     predicted = setting.classifier.predict_proba(some.texts).argmax(axis=1)
     wanted = np.arange(n)
     alike = {
-        "semantic": semantic_similarity(text_vectors(some.texts), wanted),
+        "semantic": semantic_similarity(stored_vectors(some), wanted),
         "lexical": lexical_similarity(some.texts, wanted),
     }
     near = {kind: nearest(one, predicted, NEAREST, wanted) for kind, one in alike.items()}
     pool, rows = _pool(some, near, n)
     return Sample(setting, train, pool, n, rows, references, seed)
+
+
+def stored_vectors(data: Dataset) -> np.ndarray:
+    """Return `xai_lib.metrics.neighbours.text_vectors` of texts, kept in the cache folder."""
+    path = cache_folder() / "vectors" / f"{data.sha256[:20]}.npy"
+    if path.is_file():
+        found: np.ndarray = np.load(path)
+        return found
+    found = text_vectors(data.texts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = BytesIO()
+    np.save(buffer, found)
+    replace_file(path, buffer.getvalue())
+    return found
 
 
 def _pool(
