@@ -129,7 +129,7 @@ def test_every_method_is_covered() -> None:
     assert AMORTISED == ["pflex"]
     assert set(WHITE) == {
         "saliency", "guided_backprop", "input_x_gradient", "integrated_gradients", "deeplift",
-        "smoothgrad", "lrp", "mase", "mase_sparse",
+        "deep_shap", "smoothgrad", "lrp", "mase", "mase_sparse",
     }  # fmt: skip
     assert set(WHITE) | set(BLACK) | set(AMORTISED) | set(LEARNT) == set(TEXT_METHODS)
 
@@ -247,6 +247,7 @@ def test_gradients_of_an_embedding_linear_model(method: str, boxes: dict[str, Cl
         "lrp": slope @ own.T * absorbed,
         "deeplift": slope @ own.T,
         "integrated_gradients": slope @ (own - box.table[0].double().numpy()).T,
+        "deep_shap": slope @ (own - box.table[0].double().numpy()).T,
     }[method]
     np.testing.assert_allclose(found.weights, expected, atol=1e-5, rtol=0)
 

@@ -15,6 +15,7 @@ row of its reference, and the rows of x stay empty, since m is the same seen fro
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -256,7 +257,7 @@ class _Exchange(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        name = getattr(func, "__name__", "").strip("_")
+        name = re.sub(r"^__(.*)__$", r"\1", getattr(func, "__name__", ""))
         signals = [isinstance(one, torch.Tensor) and one.requires_grad for one in args]
         if not any(signals[:3]):
             return func(*args, **kwargs)
