@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,15 @@ ONE_AT_MOST, LIME_AT_LEAST = 1.10, 100.0
 LIME_SAMPLES = 1000
 
 
-def black_box(settings: Settings, data_dir: Path | None) -> str:
-    """Return the name of the first network whose data can be loaded."""
-    for name in settings.ldav_models:
+def first_with_data(names: Sequence[str], data_dir: Path | None) -> str:
+    """Return the first network of the zoo whose data can be loaded."""
+    for name in names:
         try:
             ZOO[name].data("test", data_dir)
         except DatasetNotFound:
             continue
         return name
-    raise DatasetNotFound(f"None of these has its data here: {', '.join(settings.ldav_models)}.")
+    raise DatasetNotFound(f"None of these has its data here: {', '.join(names)}.")
 
 
 def rows(settings: Settings, data_dir: Path | None = None) -> list[Row]:
@@ -39,7 +40,7 @@ def rows(settings: Settings, data_dir: Path | None = None) -> list[Row]:
     list of Row
         One text at a time, a corpus in one call, and LIME's time over LDAV's.
     """
-    name = black_box(settings, data_dir)
+    name = first_with_data(settings.ldav_models, data_dir)
     box = load_named(name, settings.device, "float32", data_dir=data_dir)
     test = ZOO[name].data("test", data_dir)
     shuffled = test.sample(len(test), seed=settings.seed, min_words=2).texts

@@ -35,6 +35,7 @@ def group_names(settings: Settings) -> list[str]:
         "calls-long",
         "amortised",
         "ldav",
+        "l2e",
         "image",
     ]
 
@@ -61,7 +62,7 @@ def measure(
     data_dir
         Folder of data sets.
     """
-    from benchmarks import amortised, budget, image, ldav, mase, precision, selection, speed
+    from benchmarks import amortised, budget, image, l2e, ldav, mase, precision, selection, speed
     from xai_lib.data import load_dataset
     from xai_lib.models.precision import fast_bfloat16, pick_device
     from xai_lib.models.zoo import train_named
@@ -92,6 +93,7 @@ def measure(
         "calls-long": lambda: budget.rows(settings, dataset, "long", data_dir),
         "amortised": lambda: amortised.rows(settings, dataset, data_dir),
         "ldav": lambda: ldav.rows(settings, data_dir),
+        "l2e": lambda: l2e.rows(settings, data_dir),
         "image": lambda: image.rows(settings, data_dir),
     }
     if "bfloat16" in groups and not fast_bfloat16(pick_device(settings.device)):

@@ -54,6 +54,9 @@ class Settings:
         Texts explained one by one, and in one call, by the explainer that was fitted before.
     ldav_models
         Networks with class vectors; the first whose data can be loaded is taken.
+    l2e_models, l2e_texts, l2e_sampled
+        Black boxes, the first whose data can be loaded is taken; texts explained by L2E and by the
+        methods that it learns from, and by those of them that sample.
     images, image_samples
         Pictures explained by LIME on both sides, and masks of each.
     """
@@ -78,6 +81,9 @@ class Settings:
     amortised_calls: int = 200
     amortised_texts: int = 2000
     ldav_models: tuple[str, ...] = ("ldav-bilstm-dbpedia", "ldav-bilstm-r8")
+    l2e_models: tuple[str, ...] = ("minilm-ag-news", "minilm-r8")
+    l2e_texts: int = 100
+    l2e_sampled: int = 10
     images: int = 5
     image_samples: int = 1000
 
@@ -105,6 +111,9 @@ QUICK: dict[str, Any] = {
     "amortised_calls": 12,
     "amortised_texts": 20,
     "ldav_models": ("ldav-bilstm-planted",),
+    "l2e_models": ("tiny-planted",),
+    "l2e_texts": 3,
+    "l2e_sampled": 1,
     "images": 1,
     "image_samples": 20,
 }

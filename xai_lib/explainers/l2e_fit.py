@@ -62,6 +62,11 @@ def fit_student(
         What `AmortisedExplainer.facts` shows.
     """
     start = time.perf_counter()
+    if settings.teacher and settings.teacher not in explanations:
+        raise ValueError(
+            f"Unknown teacher {settings.teacher!r}. Those that teach are: "
+            f"{', '.join(explanations) or 'none'}."
+        )
     taught, dropped = _every(explanations, classifier)
     if validation is None:
         texts = [one.text for some in taught.values() for one, _, _ in some]
@@ -98,9 +103,15 @@ def fit_student(
         torch.manual_seed(int(rng.integers(2**62)))
         network = settings._network(facts)
     network.set_words(vocabulary)
-    if means is not None:
-        with torch.no_grad():
-            network.embedding.weight[FIRST_WORD : FIRST_WORD + len(means)] = means
+    table = network.embedding.weight
+    with torch.no_grad():
+        if means is not None:
+            table[FIRST_WORD : FIRST_WORD + len(means)] = means
+        # Of the names, so that the order of the classes changes nothing.
+        for label, named in enumerate(classifier.classes):
+            start_of_class = generator(seed, settings.name, "class", named)
+            drawn = start_of_class.normal(scale=table.shape[1] ** -0.5, size=table.shape[1])
+            table[network.n_words + label] = torch.from_numpy(drawn)
     lessons, held_lessons = (
         [
             Lesson(network.ids(one.words, label, number), _targets(settings, weights))
