@@ -73,7 +73,7 @@ def explain(
 
 
 def load_explainer(folder: str | Path) -> AmortisedExplainer:
-    """Read a fitted explainer (`pflex`) from the folder that its `save` wrote.
+    """Read a fitted explainer (`pflex`, `l2e`) from the folder that its `save` wrote.
 
     Parameters
     ----------

