@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ SAMPLING = ("lime", "kernel_shap", "deep_shap")
 WANTED = {"input_x_gradient": GRADIENT_AT_LEAST, "lime": LIME_AT_LEAST}
 
 
-def student(classifier: Classifier, texts: list[str], seed: int = 0) -> L2E:
+def student(classifier: Classifier, texts: Sequence[str], seed: int = 0) -> L2E:
     """Fit a student of the paper's size on a few texts for one epoch.
 
     It runs in the number format of the black box: what it would choose by itself depends on what
@@ -124,7 +124,7 @@ def rows(settings: Settings, data_dir: Path | None = None) -> list[Row]:
     return found
 
 
-def timed(method: Explainer, box: Classifier, texts: list[str], seed: int) -> np.ndarray:
+def timed(method: Explainer, box: Classifier, texts: Sequence[str], seed: int) -> np.ndarray:
     """Time explanations of texts one by one, (n,) seconds, after a warm-up."""
     method.explain(texts[:1], box, seed)
     return timed_calls(lambda i: method.explain([texts[i]], box, seed), len(texts), box.device)
