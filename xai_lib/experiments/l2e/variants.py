@@ -27,7 +27,13 @@ def _runs(explained: Explained, students: Sequence[L2E]) -> list[Run]:
 def _fit(explained: Explained, taught: Run, **changed: Any) -> list[L2E]:
     setting = explained.sample.setting
     student = make_student(setting, LABELLING, **changed)
-    return [fitted(student, taught, setting, seed) for seed in setting.profile["seeds"]]
+    return [fitted(student, taught, setting, seed) for seed in setting.profile["variant_seeds"]]
+
+
+def _first_runs(explained: Explained, name: str) -> list[Run]:
+    """Return the labelling students of a teacher, as many as a variant has."""
+    n = len(explained.sample.setting.profile["variant_seeds"])
+    return explained.runs[name, LABELLING][:n]
 
 
 def position_rows(explained: Explained, teachers: Sequence[str]) -> tuple[list[Row], list[Row]]:
@@ -61,7 +67,7 @@ def position_rows(explained: Explained, teachers: Sequence[str]) -> tuple[list[R
             plain = _runs(explained, _fit(explained, taught))
         elif (name, LABELLING) in explained.runs:
             taught, own = explained.taught[name], explained.teachers[name]
-            plain = explained.runs[name, LABELLING]
+            plain = _first_runs(explained, name)
         else:
             continue
         ordered = _runs(explained, _fit(explained, taught, positions=True))
@@ -200,7 +206,7 @@ def several_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
     student = make_student(setting, LABELLING)
     students = [
         fitted_several(student, explained.taught, setting, seed)
-        for seed in setting.profile["seeds"]
+        for seed in setting.profile["variant_seeds"]
     ]
     rows: list[Row] = []
     pairs: list[Row] = []
@@ -210,7 +216,7 @@ def several_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
         shared = [one.as_teacher(name) for one in students]
         tables = {
             "several": main_measures(explained, _runs(explained, shared)),
-            "single": main_measures(explained, explained.runs[name, LABELLING]),
+            "single": main_measures(explained, _first_runs(explained, name)),
         }
         place: Row = {"setting": setting.key, "teacher": name}
         found = compared_rows(place, "student", tables, "several", explained.sample.seed)
