@@ -18,6 +18,8 @@ from xai_lib.data import load_dataset
 from xai_lib.explainers import l2e_fit, make_explainer
 from xai_lib.explainers.l2e import L2E, labels
 from xai_lib.explainers.l2e_fit import held_out_texts, subword_means
+from xai_lib.explainers.l2e_run import outputs_of
+from xai_lib.explainers.l2e_student import Student
 from xai_lib.explainers.l2e_targets import labels_of_weights
 from xai_lib.explanation import Explanation
 from xai_lib.models.base import Classifier
@@ -152,7 +154,13 @@ def test_planted_words_are_found_by_the_student_of_a_good_teacher(
 ) -> None:
     box = planted_classifier
     texts = load_dataset("planted", "train").texts[:900]
-    settings = {"blocks": 2, "heads": 2, "width": 64, "learning_rate": 1e-3, "batch_tokens": 500}
+    settings: dict[str, Any] = {
+        "blocks": 2,
+        "heads": 2,
+        "width": 64,
+        "learning_rate": 1e-3,
+        "batch_tokens": 500,
+    }
     explainer = L2E(formulation=formulation, epochs=8, patience=2, **settings).fit(
         make_explainer(teacher).explain(texts, box), box
     )
@@ -183,8 +191,8 @@ def test_the_predicted_class_is_read(box: HuggingFaceClassifier) -> None:
             changes = {"probabilities": p, "predicted": label, "weights": w}
             every.append(dataclasses.replace(one, **changes))
     explainer = L2E(**SMALL, formulation="labelling", epochs=120, held_out=0.0).fit(every, box)
-    one = box.instance(TEXTS[0])
-    first, second = explainer.scores([one, one], [0, 1])
+    text = box.instance(TEXTS[0])
+    first, second = explainer.scores([text, text], [0, 1])
     wanted = labels_of_weights(np.array([4.0, 0.0, -3.0, 0.5]))
     assert np.rint(first).tolist() == wanted.tolist()
     assert np.rint(second).tolist() == (-wanted).tolist()
@@ -198,7 +206,12 @@ def test_variants_learn_as_well(change: dict[str, Any], box: HuggingFaceClassifi
 
 def test_sgd_is_plain(box: HuggingFaceClassifier) -> None:
     """One step on one batch: weights move by the rate times the gradient, and no more."""
-    settings = {"optimizer": "sgd", "held_out": 0.0, "batch_tokens": 10**6, "clip": 1e9}
+    settings: dict[str, Any] = {
+        "optimizer": "sgd",
+        "held_out": 0.0,
+        "batch_tokens": 10**6,
+        "clip": 1e9,
+    }
     one, two = (fitted(box, epochs=1, **settings, learning_rate=rate) for rate in (1e-3, 2e-3))
     start = fitted(box, epochs=1, **settings, learning_rate=1e-30)
     for name, origin in weights_of(start).items():
@@ -209,7 +222,12 @@ def test_sgd_is_plain(box: HuggingFaceClassifier) -> None:
 
 
 def test_gradients_are_cut(box: HuggingFaceClassifier) -> None:
-    settings = {"optimizer": "sgd", "held_out": 0.0, "batch_tokens": 10**6, "epochs": 1}
+    settings: dict[str, Any] = {
+        "optimizer": "sgd",
+        "held_out": 0.0,
+        "batch_tokens": 10**6,
+        "epochs": 1,
+    }
     start = fitted(box, **settings, learning_rate=1e-30)
     cut = fitted(box, **settings, learning_rate=1.0, clip=1e-3)
     moved = [
@@ -287,7 +305,7 @@ def test_losses_are_means_over_words_or_texts(
 ) -> None:
     """With a rate of nearly 0 the loss is that of the first weights."""
     for formulation in ("ranking", "labelling"):
-        settings = {"formulation": formulation, "learning_rate": 1e-30, "epochs": 1}
+        settings: dict[str, Any] = {"formulation": formulation, "learning_rate": 1e-30, "epochs": 1}
         done = fitted(box, **settings, held_out=0.0)
         network = done.__dict__["_fitted"]
         total, words = [], 0
@@ -466,9 +484,12 @@ def test_a_text_is_held_out_for_all_teachers(
 ) -> None:
     both = {"plus": lessons(box), "minus": lessons(box, sign=-1.0)}
     seen: list[Any] = []
-    monkeypatch.setattr(
-        l2e_fit, "held_out_texts", lambda texts, *_: seen.append(texts) or frozenset(TEXTS[:3])
-    )
+
+    def held(texts: list[str], *_: object) -> frozenset[str]:
+        seen.append(texts)
+        return frozenset(TEXTS[:3])
+
+    monkeypatch.setattr(l2e_fit, "held_out_texts", held)
     done = L2E(**SMALL, epochs=1).fit_several(both, box)
     assert (done.facts["n_texts"], done.facts["n_validation"]) == (10, 6)
     assert seen == [[*TEXTS, *TEXTS]]
@@ -563,9 +584,13 @@ def test_auto_takes_bfloat16_only_where_it_says_the_same(
     from xai_lib.explainers import l2e
 
     used: list[str] = []
-    real = l2e.outputs_of
+
+    def outputs(network: Student, inputs: list[np.ndarray], precision: str) -> list[np.ndarray]:
+        used.append(precision)
+        return outputs_of(network, inputs)
+
     monkeypatch.setattr(l2e, "fast_bfloat16", lambda _: True)
-    monkeypatch.setattr(l2e, "outputs_of", lambda *a: used.append(a[2]) or real(*a))
+    monkeypatch.setattr(l2e, "outputs_of", outputs)
     for agreement, precision in ((0.949, "float32"), (0.95, "bfloat16")):
         monkeypatch.setattr(l2e_fit, "bfloat16_agreement", lambda *_, n=agreement: n)
         fitted(box, precision="auto").explain(["good"], box)

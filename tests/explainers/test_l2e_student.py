@@ -29,9 +29,9 @@ def student(seed: int = 0, outputs: int = 3, **settings: Any) -> Student:
     with torch.no_grad():
         for name, parameter in network.named_parameters():
             if parameter.ndim == 1:  # So that no bias is zero and no norm is trivial.
-                parameter += 0.3 * torch.randn(parameter.shape)
+                parameter.add_(0.3 * torch.randn(parameter.shape))
             elif "embedding" in name:
-                parameter[1:] *= 3.0
+                parameter[1:].mul_(3.0)
     return network.eval().requires_grad_(False)
 
 
