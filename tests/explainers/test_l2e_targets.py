@@ -261,3 +261,15 @@ def test_a_score_rounds_to_the_label_and_follows_the_expected_one(scheme: str) -
     # A certain word has its label, exactly.
     sure = scores_of_logits(np.where(np.eye(len(values)) > 0, 1000.0, 0.0), scheme)
     np.testing.assert_array_equal(sure, values)
+
+
+def test_a_score_by_hand() -> None:
+    # The best label is -2, the expected one -0.8 + 0.3 + 0.6 = 0.1, of labels 4 apart.
+    shares = np.array([[0.4, 1e-300, 1e-300, 0.3, 0.3]])
+    assert scores_of_logits(np.log(shares))[0] == pytest.approx(-2 + 0.49 * 2.1 / 4, abs=1e-12)
+    # Medium at best, 0.4 + 0.8 = 1.2 expected, of labels 2 apart.
+    shares = np.array([[0.2, 0.4, 0.4 - 1e-9]])
+    expected = (0.4 + 2 * (0.4 - 1e-9)) / (1 - 1e-9)
+    assert scores_of_logits(np.log(shares), "three")[0] == pytest.approx(
+        1 + 0.49 * (expected - 1) / 2, abs=1e-12
+    )
