@@ -15,6 +15,8 @@ from xai_lib.explainers.l2e import L2E
 from xai_lib.explanation import Explanation
 from xai_lib.lossless import plain
 
+# Part of what a student is filed under: change it where other weights come out of the same settings.
+_TRAINING = "class tokens drawn by name"
 FORMULATIONS = ("ranking", "labelling")
 
 
@@ -81,7 +83,7 @@ def _folder(
     teachers: tuple[str, ...] = (),
 ) -> Path:
     settings = {k: v for k, v in student.settings().items() if k != "digest"}
-    head = [setting.classifier.fingerprint, plain(settings, "settings"), seed, teachers]
+    head = [_TRAINING, setting.classifier.fingerprint, plain(settings, "settings"), seed, teachers]
     digest = hashlib.sha256(json.dumps(head, sort_keys=True).encode())
     for one in explanations:
         digest.update(one.text.encode("utf-8", "surrogatepass"))
