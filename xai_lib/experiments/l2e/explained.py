@@ -13,6 +13,7 @@ from xai_lib.experiments.l2e.students import FORMULATIONS, fitted, make_student
 from xai_lib.experiments.l2e.teachers import NAMES, make_teacher, stored_corpus
 from xai_lib.experiments.study import progress
 from xai_lib.explainers.l2e import L2E
+from xai_lib.explainers.l2e import labels as student_labels
 from xai_lib.explainers.l2e_targets import labels_of_weights
 from xai_lib.explanation import Explanation
 
@@ -119,7 +120,6 @@ def labels(one: Explanation) -> np.ndarray:
 
     A student's weights round to its labels; a teacher's are cut into labels.
     """
-    weights = predicted_weights(one)
     if one.method == L2E.name:
-        return np.rint(weights).astype(np.int64)
-    return labels_of_weights(weights)
+        return student_labels(one)
+    return labels_of_weights(predicted_weights(one))
