@@ -230,6 +230,28 @@ def test_level_of_named_cells(save):
         judge("pi/16", "pi/2")
 
 
+def test_a_level_skips_cells_without_input(save):
+    none = {"series": "lipex", "mean": None, "low": None, "high": None, "n": 0}
+    rows = [*curve(0.9), none | {"setting": "emotion", "delta": "pi/8"}]
+    for cells in (["delta"], {"delta": ["pi/16", "pi/8"]}):
+        outcome = level(save, rows, cells=cells, at_least=0.5)
+        assert (outcome.verdict, outcome.effect) == (REPRODUCED, 0.9)
+        assert outcome.sentence.startswith("Jaccard index, Emotion, within π/16: 0.900")
+        # Without it the cell that is left decides, for and against.
+        assert level(save, rows, cells=cells, at_most=0.5).verdict == NOT_REPRODUCED
+    # Two settings, of which one has no input; and none that has.
+    other = none | {"setting": "newsgroups20", "delta": "pi/16"}
+    settings = ["emotion", "newsgroups20"]
+    wanted = {"cells": {"delta": ["pi/16"]}, "at_least": 0.5, "settings": settings}
+    assert level(save, [*rows, other], **wanted).verdict == REPRODUCED
+    nothing = level(save, [rows[1], other], **wanted | {"cells": {"delta": ["pi/8", "pi/16"]}})
+    assert (nothing.verdict, nothing.effect) == (NOT_TESTABLE, None)
+    assert nothing.sentence == "No input of this run can be measured on it."
+    # A cell that is not there at all is still a slip.
+    with pytest.raises(ResultError, match=r"no entry of rows with .*delta = 'pi/4'"):
+        level(save, rows, cells={"delta": ["pi/16", "pi/4"]}, at_least=0.5)
+
+
 def test_row_without_interval_columns_is_an_error(save):
     rows = [*curve(0.9), {"setting": "emotion", "series": "lipex", "delta": "pi/8", "mean": None}]
     with pytest.raises(ResultError, match="an entry of rows lacks low, high, n"):

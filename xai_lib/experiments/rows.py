@@ -140,7 +140,7 @@ def with_holm_by_kind(pairs: list[Row], kinds: Sequence[str]) -> list[Row]:
     pairs
         Comparisons with columns ``first``, ``second`` and ``p``.
     kinds
-        Names of a second that make a kind of their own; all others are one kind.
+        Names of a second that make a kind of their own; all others of one first are one kind.
     """
     families: dict[tuple[str, str], list[int]] = {}
     for i, pair in enumerate(pairs):

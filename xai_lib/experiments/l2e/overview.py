@@ -99,11 +99,15 @@ def example_rows(explained: Explained) -> list[Row]:
     run = explained.runs[TEACHER, "ranking"][0]
     types = [{word.lower() for word in one.words} for one in run]
     near = sample.near["lexical"][:, 0]
+    # A document may have no neighbour: then its row holds -1, which is no row of the pool.
     alike = np.array(
-        [len(types[i] & types[j]) / max(1, len(types[i] | types[j])) for i, j in enumerate(near)]
+        [
+            len(types[i] & types[j]) / max(1, len(types[i] | types[j])) if j >= 0 else -1.0
+            for i, j in enumerate(near)
+        ]
     )
     first = int(np.argmax(np.where(alike > 0.5, -1.0, alike)))
-    pair = [first, int(near[first])]
+    pair = [i for i in (first, int(near[first])) if i >= 0]
     rows: list[Row] = []
     box = sample.setting.classifier
     for number, i in enumerate(pair, 1):
