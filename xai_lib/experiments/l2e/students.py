@@ -15,7 +15,7 @@ from xai_lib.explainers.l2e import L2E
 from xai_lib.explanation import Explanation
 from xai_lib.lossless import plain
 
-# Part of what a student is filed under: change it where other weights come out of the same settings.
+# Part of what a student is filed under: to be changed when the same settings give other weights.
 _TRAINING = "class tokens drawn by name"
 FORMULATIONS = ("ranking", "labelling")
 
