@@ -139,7 +139,7 @@ def size_rows(explained: Explained, teacher: str) -> list[Row]:
     Parameters
     ----------
     explained
-        Its profile gives ``sizes`` and ``widths``.
+        Its profile gives ``sizes``, and ``widths`` with the learning rate of each.
     teacher
         Whose explanations are learnt.
 
@@ -149,13 +149,13 @@ def size_rows(explained: Explained, teacher: str) -> list[Row]:
         ``iou`` and ``positive log-odds`` over documents, and the students' validation loss.
     """
     setting, taught = explained.sample.setting, explained.taught[teacher]
-    own = setting.profile["student"]["width"]
+    own = setting.profile["student"]["width"], setting.profile["student"]["learning_rate"]
     cells = [(own, n) for n in (*setting.profile["sizes"], len(taught)) if n <= len(taught)]
-    cells += [(width, len(taught)) for width in setting.profile["widths"]]
+    cells += [(wide, len(taught)) for wide in setting.profile["widths"].items()]
     rows: list[Row] = []
     report = progress(f"{setting.key}, sizes")
-    for i, (width, n) in enumerate(cells, 1):
-        students = _fit(explained, taught[:n], width=width)
+    for i, ((width, rate), n) in enumerate(cells, 1):
+        students = _fit(explained, taught[:n], width=width, learning_rate=rate)
         place: Row = {"setting": setting.key, "teacher": teacher, "width": width, "texts": n}
         table = quality(explained, _runs(explained, students))
         for measure in ("iou", "positive log-odds"):
