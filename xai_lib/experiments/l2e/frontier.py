@@ -17,7 +17,8 @@ from xai_lib.explainers.base import Explainer
 from xai_lib.metrics import measure
 from xai_lib.metrics.selection import top_share
 
-# Methods beside the teachers, which are as they teach.
+# Methods beside the teachers, which are as they teach. Of the students those that label: a ranking
+# student was taught the size of weights, not their sign, and is no match here.
 OTHERS: dict[str, dict[str, Any]] = {
     "random": {},
     "saliency": {"target": "predicted"},
@@ -94,6 +95,6 @@ def _methods(explained: Explained) -> Mapping[str, Explainer]:
         own = {"n_samples": numbers["n_samples"]} if name in SAMPLING else {}
         found[name] = make_explainer(name, **settings, **own)
     for name in STUDENTS:
-        if (name, "ranking") in explained.students:
-            found[f"l2e ({name})"] = explained.students[name, "ranking"][0]
+        if (name, "labelling") in explained.students:
+            found[f"l2e ({name})"] = explained.students[name, "labelling"][0]
     return found
