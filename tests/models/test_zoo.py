@@ -219,8 +219,8 @@ def test_texts_are_cut_from_the_front_or_from_the_end():
 
 def test_neutral_copies_are_a_class_of_an_entry_and_rename_nothing_else():
     entry = zoo.ZooEntry("planted_binary", "bilstm", ScratchRecipe(), max_words=5, neutral="mask")
-    plain = dataclasses.replace(entry, neutral=False)
-    assert entry.describe() == {**plain.describe(), "neutral": True}
+    plain = dataclasses.replace(entry, neutral="")
+    assert entry.describe() == {**plain.describe(), "neutral": "mask"}
     found, whole = entry.data("test"), load_dataset("planted_binary", "test")
     assert found.classes == (*whole.classes, "neutral")
     assert found.texts[: len(whole)] == plain.data("test").texts
@@ -230,10 +230,10 @@ def test_neutral_copies_are_a_class_of_an_entry_and_rename_nothing_else():
     assert (found.labels == 2).sum() == len(found) - len(whole) == read
 
 
-def test_only_imdb_is_cut_from_the_end():
-    cut = {name for name, entry in zoo.ZOO.items() if entry.from_end}
-    assert cut == {"ldav-bilstm-imdb", "ldav-transformer-imdb", "ldav-minilm-imdb"}
-    assert {zoo.ZOO[name].max_words for name in cut} == {50}
+def test_only_film_reviews_are_cut_from_the_end():
+    cut = {name: entry.max_words for name, entry in zoo.ZOO.items() if entry.from_end}
+    imdb = {"ldav-bilstm-imdb", "ldav-transformer-imdb", "ldav-minilm-imdb"}
+    assert cut == {**dict.fromkeys(imdb, 50), "transformer-movies": 256}
 
 
 def test_an_entry_need_not_be_in_the_zoo(cache, monkeypatch):

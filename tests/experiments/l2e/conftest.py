@@ -130,6 +130,7 @@ def write() -> Callable[..., list[Explanation]]:
                     classes=CLASSES, probabilities=answer([text])[0], predicted=predicted,
                     weights=rows, method=method, seed=0, model_calls=3, seconds=0.5, text=text,
                     words=tuple(text[a:b] for a, b in spans), spans=spans,
+                    settings={"formulation": "labelling"} if method == "l2e" else {},
                 )
             )  # fmt: skip
         return found
