@@ -13,6 +13,7 @@ from xai_lib.report.cells import (
     NOT_TESTABLE,
     PARTLY,
     REPRODUCED,
+    NotTestableError,
     difference_of,
     label_of,
     text_of,
@@ -342,7 +343,7 @@ def test_ratio_without_an_interval():
         for pair_of in ((whole, whole | part), (whole | part, whole)):
             found = ratio_of(*pair_of)
             assert found == {"mean": 1.0, "low": None, "high": None, "n": 10}
-    with pytest.raises(ResultError, match="means that are not above zero"):
+    with pytest.raises(NotTestableError, match="no ratio"):
         ratio_of(whole, whole | {"mean": 0.0})
 
 

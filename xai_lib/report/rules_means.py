@@ -106,12 +106,13 @@ def ratio_of(over: Row, under: Row) -> Row:
 
     Raises
     ------
-    ResultError
+    NotTestableError
         If a mean is not above zero.
     """
     rows = [{c: row[c] for c in ("mean", "low", "high", "n")} for row in (over, under)]
     if min(row["mean"] for row in rows) <= 0:
-        raise ResultError(f"no ratio of means that are not above zero: {over}, {under}")
+        means = " and ".join(str(row["mean"]) for row in rows)
+        raise NotTestableError(f"means of {means} have no ratio")
     if any(row["low"] is None or row["high"] is None or row["low"] <= 0 for row in rows):
         rows = [{**row, "low": None, "high": None} for row in rows]
     logs = [
