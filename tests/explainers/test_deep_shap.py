@@ -22,7 +22,8 @@ from tests.explainers.networks import (
     make_network,
 )
 from xai_lib.explainers.deep_shap import DeepShap, contributions
-from xai_lib.explainers.deep_shap_rules import Pairs, logarithmic_mean, lstm, multiplied
+from xai_lib.explainers.deep_shap_network import lstm, multiplied
+from xai_lib.explainers.deep_shap_rules import Pairs, logarithmic_mean
 from xai_lib.models.huggingface import HuggingFaceClassifier
 from xai_lib.models.tiny import tiny_bert
 

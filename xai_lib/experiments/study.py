@@ -53,17 +53,18 @@ class Setting:
     @cached_property
     def train(self) -> Dataset:
         """The texts that the black box was trained on, or some of."""
-        return self._split("train")
+        return self.split("train")
 
     @cached_property
     def test(self) -> Any:
         """The held-out texts or pictures: the test split, or the splits that the profile lists."""
-        first, *others = (self._split(name) for name in self.profile.get("held_out", ["test"]))
+        first, *others = (self.split(name) for name in self.profile.get("held_out", ["test"]))
         for other in others:
             first = first.joined(other)
         return first
 
-    def _split(self, name: str) -> Any:
+    def split(self, name: str) -> Any:
+        """Load a split: texts are cut and have neutral copies as the profile says."""
         if self.modality == "image":
             return load_images(self.profile["dataset"], name, data_dir=self.data_dir)
         place = (*self._cut, name)
@@ -97,7 +98,7 @@ class Setting:
         same = entry is not None and self._cut == (
             entry.dataset, entry.max_words, entry.from_end, entry.neutral
         )  # fmt: skip
-        splits = (self.train, self._split("test")) if same else None
+        splits = (self.train, self.split("test")) if same else None
         return load_named(name, self.device, data_dir=self.data_dir, splits=splits)
 
     @cached_property

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import torch
 
-from xai_lib.explainers.deep_shap_rules import RULED, Pairs, multiplied
+from xai_lib.explainers.deep_shap_network import multiplied
+from xai_lib.explainers.deep_shap_rules import RULED, Pairs
 from xai_lib.explainers.gradient_base import FromEmbeddings, GradientExplainer
 from xai_lib.explainers.lrp_rules import unruled
 from xai_lib.models.base import Classifier

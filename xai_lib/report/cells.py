@@ -18,6 +18,9 @@ NOT_REPRODUCED = "not reproduced"
 NOT_TESTABLE = "not testable here"
 VERDICTS = (REPRODUCED, PARTLY, NOT_REPRODUCED, NOT_TESTABLE)
 
+# A difference with a corrected p-value below it is called significant.
+SIGNIFICANCE = 0.05
+
 HOLDS, LEANS, FAILS = "holds", "leans", "fails"
 _ORDER = {FAILS: 0, LEANS: 1, HOLDS: 2}
 # Columns whose values are words of the paper.

@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xai_lib import papers
-from xai_lib.report.cells import select
-from xai_lib.report.panels import (
-    base_style,
-    distinct,
-    legend_below,
-    spans,
-)
+from xai_lib.report.cells import SIGNIFICANCE, select
+from xai_lib.report.panels import base_style, distinct, legend_below, spans
 from xai_lib.report.results import Result
 from xai_lib.report.schema import Row
 from xai_lib.report.style import method_name
@@ -24,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TEACHERS = ("occlusion", "gradient", "lrp", "lime", "kernel_shap", "deep_shap", "random")
-SIGNIFICANCE = 0.05
 INK, PAPER = "#1a1a1a", "#6e6e6e"
 # Columns that part a table into panels, beside the data set.
 _PANELS = ("formulation", "filter", "class", "texts")

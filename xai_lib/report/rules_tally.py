@@ -15,6 +15,7 @@ from xai_lib.report.cells import (
     NOT_REPRODUCED,
     PARTLY,
     REPRODUCED,
+    SIGNIFICANCE,
     Cell,
     NotTestableError,
     Outcome,
@@ -30,8 +31,6 @@ from xai_lib.report.results import Result
 from xai_lib.report.rule_registry import rule
 from xai_lib.report.schema import ResultError, Row
 from xai_lib.report.style import method_name
-
-SIGNIFICANCE = 0.05
 
 
 @rule("mostly")

@@ -48,7 +48,7 @@ def trained(boxes: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> dict[str,
         raise AssertionError(f"the split {name!r} was asked for")
 
     monkeypatch.setattr(grid, "variant", variant)
-    monkeypatch.setattr(Setting, "_split", split)
+    monkeypatch.setattr(Setting, "split", split)
     return asked
 
 

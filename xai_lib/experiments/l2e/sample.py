@@ -158,14 +158,14 @@ def marked_words(data: Dataset) -> list[np.ndarray]:
 
 def _marked_documents(setting: Setting, n: int, seed: int) -> tuple[Dataset, np.ndarray]:
     """Draw n documents with marked words, and put what may be a neighbour behind them."""
-    test = originals(setting._split("test"))
+    test = originals(setting.split("test"))
     try:
         lists = load_neighbours(setting.data_dir) if "doc_id" in test.extra else {}
     except DatasetNotFound:
         lists = {}
     if lists:
-        every = test.joined(originals(setting._split("validation")))
-        every = every.joined(originals(setting._split("train")))
+        every = test.joined(originals(setting.split("validation")))
+        every = every.joined(originals(setting.split("train")))
         place = {str(name): row for row, name in enumerate(every.extra["doc_id"])}
         known = test.take([name in lists for name in test.extra["doc_id"]])
         some = known.sample(n, seed, min_words=2, at_most=True)
