@@ -84,11 +84,6 @@ def test_random_words_depend_on_what_is_asked():
     assert np.abs(often - 1000).max() < 112
 
 
-def test_nothing_or_all_cannot_be_compared():
-    some = [np.array(one, dtype=bool) for one in ([1, 0], [0, 0], [1, 1], [])]
-    assert s.some_but_not_all(some).tolist() == [True, False, False, False]
-
-
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="weights must be finite"):
         s.top_words(np.array([np.nan]), 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from xai_lib.metrics.erasure import share_counts
@@ -202,22 +200,6 @@ def random_words(n_words: int, count: int, seed: int, text: str, draws: int = 5)
         rng = generator(seed, "selection.random", text, count, draw)
         row[rng.permutation(n_words)[:count]] = True
     return selected
-
-
-def some_but_not_all(selections: Sequence[np.ndarray]) -> np.ndarray:
-    """Tell of which documents some words are selected but not all; others cannot be compared.
-
-    Parameters
-    ----------
-    selections
-        For each of n documents (F,) booleans.
-
-    Returns
-    -------
-    numpy.ndarray
-        (n,) bool.
-    """
-    return np.array([bool(one.any() and not one.all()) for one in selections], dtype=bool)
 
 
 def _checked(weights: np.ndarray) -> np.ndarray:

@@ -24,6 +24,10 @@ def test_counts(make_setting, make_data, cell):
     assert [(row["data"], row["split"], row["quantity"], row["value"]) for row in rows] == [
         ("cola", "train", "texts", 4), ("cola", "test", "texts", 2), ("cola", None, "words", 2.5),
     ]  # fmt: skip
+    setting = make_setting("cola", train, test)
+    setting.splits["made_up", None, False, "", "validation"] = test
+    row = cell(data_rows({"cola": setting}), split="validation")
+    assert (row["quantity"], row["value"]) == ("texts", 2)
 
 
 def test_accuracy_with_and_without_neutral_copies(make_setting, make_data, cell):

@@ -86,7 +86,10 @@ def test_opposite_sign_and_gold_label(make_explained, monkeypatch, cell):
     monkeypatch.setattr(released, "stored_corpus", stored)
     rows, pairs = switch_rows(explained)
     assert asked == [("input_x_gradient", "all", 7)]
-    assert {row["variant"] for row in rows} == {"default", "gold label", "opposite sign"}
+    measured_otherwise = {"sure is even", "high and low as one"}
+    assert {row["variant"] for row in rows} == {
+        "default", "gold label", "opposite sign", *measured_otherwise,
+    }  # fmt: skip
     assert {row["measure"] for row in rows} == {"agreement", "positive log-odds", "iou"}
     lost = {
         variant: cell(rows, variant=variant, measure="positive log-odds")["mean"]
@@ -107,9 +110,51 @@ def test_changed_settings_reach_the_teacher(make_explained, cell):
     explained = make_explained(teachers={"occlusion": weights, "random": weights})
     rows, _ = switch_rows(explained)
     assert {(row["teacher"], row["variant"]) for row in rows} == {
-        ("occlusion", "default"), ("occlusion", "probability"),
-    }  # fmt: skip
+        ("occlusion", name)
+        for name in ("default", "probability", "sure is even", "high and low as one")
+    }
     # By probabilities, occlusion's positive words are those that speak for the class: good; bad;
     # good fine.
     found = cell(rows, variant="probability", measure="positive log-odds")
     assert found["mean"] == approx((3 + 2 + 4) / 3)
+
+
+def test_sure_answers_that_count_as_even(make_explained, worth, monkeypatch, cell):
+    # The first and the third document are positive with a probability of 1 in float32.
+    monkeypatch.setitem(worth.__globals__["WORTH"], "good", 20.0)
+    weights = [one.weights[one.predicted] for one in make_explained().teachers["lime"]]
+    monkeypatch.setitem(released.CHANGED, "lime", {})
+    rows, pairs = switch_rows(make_explained(teachers={"lime": weights}))
+    where = {"measure": "positive log-odds"}
+    clipped = np.log(999_999)
+    # "the rain" is left, -0.5; "film fine", 1 for the other class; nothing.
+    default = cell(rows, variant="default", **where)["mean"]
+    assert default == approx((clipped + 0.5 + 1.5 + clipped) / 3)
+    even = cell(rows, variant="sure is even", **where)["mean"]
+    assert even == approx((0.5 + 1.5 + 0) / 3, abs=1e-6)
+    assert cell(pairs, second="sure is even")["difference"] == approx(default - even)
+
+
+def test_labels_as_they_are_compared_by_the_code(make_explained, monkeypatch, cell):
+    monkeypatch.setitem(released.CHANGED, "lime", {})
+    rows, _ = switch_rows(make_explained())
+    found = {row["variant"]: row["mean"] for row in rows if row["measure"] == "iou"}
+    assert list(found) == ["default", "high and low as one", "as one, as many as the student's"]
+    # First and fifth text: film of good, film, poor; rain of rain. Others have nothing in common.
+    assert found["high and low as one"] == approx(100 * (0 + 2 / 4) / 2 / 2)
+    # The students have one word each there: good, film; rain.
+    assert found["as one, as many as the student's"] == approx(100 * (0 + 1 / 3) / 2 / 2)
+
+
+def test_where_every_weight_is_positive(make_explained, monkeypatch, cell):
+    weights = [[2, 0.5, 0.1, 1], [0.4, 1, 2, 0.5], [3, 1], [1, 2, 3, 4], [1, 2, 3]]
+    explained = make_explained(teachers={"lrp": weights})
+    monkeypatch.setattr(released, "stored_corpus", lambda *_: explained.teachers["lrp"])
+    rows, _ = switch_rows(explained)
+    where = {"measure": "positive log-odds"}
+    # Every word: the whole log-odds are lost. Words above the mean: "film the" is left; "bad sun",
+    # one more than before; "fine".
+    every = cell(rows, variant="no negative weights", **where)["mean"]
+    assert every == approx((2.5 + 0.5 + 4) / 3)
+    high = cell(rows, variant="no negative weights, not every word", **where)["mean"]
+    assert high == approx((2.5 - 1 + 3) / 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 import numpy as np
 
@@ -19,13 +20,18 @@ TEACHER = "lime"
 
 
 def data_rows(settings: Mapping[str, Setting]) -> list[Row]:
-    """Count the documents of each split and their words: Table 6."""
+    """Count the documents of each split and their words: Table 6.
+
+    A data set without a validation split has no row for it.
+    """
     rows: list[Row] = []
     for key, setting in settings.items():
-        splits = {"train": setting.train, "test": setting.test}
+        splits = {"train": len(setting.train), "test": len(setting.test)}
+        with suppress(ValueError):
+            splits["validation"] = len(setting.split("validation"))
         rows += [
-            {"data": key, "split": split, "quantity": "texts", "value": len(some)}
-            for split, some in splits.items()
+            {"data": key, "split": split, "quantity": "texts", "value": n}
+            for split, n in splits.items()
         ]
         words = float(np.mean([len(find_words(text)) for text in setting.test.texts]))
         rows.append({"data": key, "split": None, "quantity": "words", "value": words})

@@ -51,6 +51,19 @@ def overlap(
         Times 100.
     """
     marks = ranked(run, len(run)) if formulation == "ranking" else [labels(one) for one in run]
+    return overlap_of_marks(explained, run, marks, kind, merged, divided, keep)
+
+
+def overlap_of_marks(
+    explained: Explained,
+    run: Run,
+    marks: Sequence[np.ndarray],
+    kind: str,
+    merged: bool = False,
+    divided: bool = False,
+    keep: Sequence[np.ndarray] | None = None,
+) -> np.ndarray:
+    """Do the same with given labels, or choices, of the words of each text of the pool."""
     words = [
         words_by_label(one.words, mark, None if keep is None else keep[i])
         for i, (one, mark) in enumerate(zip(run, marks, strict=True))

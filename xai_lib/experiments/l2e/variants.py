@@ -96,7 +96,8 @@ def optimiser_rows(explained: Explained, teacher: str, sgd_rate: float = 1e-4) -
     Parameters
     ----------
     explained
-        Its profile gives ``optimiser_epochs``.
+        Its profile gives ``optimiser_epochs``, and ``sizes``, whose largest number of documents
+        is learnt from.
     teacher
         Whose explanations are learnt.
     sgd_rate
@@ -108,6 +109,7 @@ def optimiser_rows(explained: Explained, teacher: str, sgd_rate: float = 1e-4) -
         Losses of each epoch, and the validation loss of the epoch that was kept.
     """
     setting = explained.sample.setting
+    taught = explained.taught[teacher][: max(setting.profile["sizes"])]
     epochs = setting.profile["optimiser_epochs"]
     kinds: dict[str, dict[str, Any]] = {
         "sgd": {"optimizer": "sgd", "learning_rate": sgd_rate},
@@ -117,7 +119,7 @@ def optimiser_rows(explained: Explained, teacher: str, sgd_rate: float = 1e-4) -
     for formulation in FORMULATIONS:
         for optimizer, changed in kinds.items():
             student = make_student(setting, formulation, epochs=epochs, patience=epochs, **changed)
-            facts = fitted(student, explained.taught[teacher], setting, 0).facts
+            facts = fitted(student, taught, setting, 0).facts
             place: Row = {
                 "setting": setting.key, "formulation": formulation, "optimizer": optimizer,
             }  # fmt: skip
@@ -139,7 +141,8 @@ def size_rows(explained: Explained, teacher: str) -> list[Row]:
     Parameters
     ----------
     explained
-        Its profile gives ``sizes``, and ``widths`` with the learning rate of each.
+        Its profile gives ``sizes``, and ``widths`` with the learning rate of each. Wider students
+        learn from the largest size but all.
     teacher
         Whose explanations are learnt.
 
@@ -151,7 +154,8 @@ def size_rows(explained: Explained, teacher: str) -> list[Row]:
     setting, taught = explained.sample.setting, explained.taught[teacher]
     own = setting.profile["student"]["width"], setting.profile["student"]["learning_rate"]
     cells = [(own, n) for n in (*setting.profile["sizes"], len(taught)) if n <= len(taught)]
-    cells += [(wide, len(taught)) for wide in setting.profile["widths"].items()]
+    most = min(max(setting.profile["sizes"]), len(taught))
+    cells += [(wide, most) for wide in setting.profile["widths"].items()]
     rows: list[Row] = []
     report = progress(f"{setting.key}, sizes")
     for i, ((width, rate), n) in enumerate(cells, 1):
