@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
 import pytest
 
 from xai_lib import report
+from xai_lib.report import style
 from xai_lib.report.results import Result
 
 DATA = [
@@ -27,6 +33,14 @@ PROVENANCE = {
     "seconds": 1.5,
     "model_calls": 1200,
 }
+
+
+@pytest.fixture(autouse=True)
+def book_style():
+    """Draw as the book does, and close what was drawn."""
+    with style.styled():
+        yield
+    plt.close("all")
 
 
 @pytest.fixture

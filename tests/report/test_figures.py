@@ -11,28 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
+from tests.report.drawn import curves, mean
 from xai_lib.report import figures, lipex_figures, style
-
-
-def mean(value, half=0.1, **columns):
-    return {**columns, "mean": value, "low": value - half, "high": value + half, "n": 50}
-
-
-@pytest.fixture(autouse=True)
-def book_style():
-    with style.styled():
-        yield
-    plt.close("all")
-
 
 # --- style --------------------------------------------------------------------------------------
 
@@ -261,10 +247,6 @@ def test_matrix_errors():
         figures.matrix_and_bars(lipex, lipex)
     with pytest.raises(ValueError, match="not of the same text"):
         figures.matrix_and_bars(lipex, Fake(np.zeros((2, 3)), text="other"))
-
-
-def curves(ax):
-    return {line.get_label(): line.get_xydata().round(4).tolist() for line in ax.get_lines()}
 
 
 def test_angle():

@@ -1,14 +1,8 @@
 from __future__ import annotations
 
 import itertools
-
-import matplotlib as mpl
-
-mpl.use("Agg")
-
 from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from skimage.color import rgb2lab
@@ -18,13 +12,6 @@ from xai_lib.report import figures, image_figures, style
 
 QUARTERS = np.repeat(np.repeat([[0, 1], [2, 3]], 4, axis=0), 4, axis=1)
 IMAGE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-
-
-@pytest.fixture(autouse=True)
-def book_style():
-    with style.styled():
-        yield
-    plt.close("all")
 
 
 def explain(weights=(4.0, -3.0, 1.0, 0.0), **changes):

@@ -4,31 +4,22 @@ import itertools
 from functools import partial
 
 import matplotlib as mpl
-
-mpl.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from tests.report import drawn
+from tests.report.drawn import shown
 from xai_lib.report import l2e_curves, l2e_figures, l2e_pairs, style
 from xai_lib.report.panels import spans
 
 
-@pytest.fixture(autouse=True)
-def book_style():
-    with style.styled():
-        yield
-    plt.close("all")
+def mean(value, half=0.5, **columns):
+    return drawn.mean(value, half, **columns)
 
 
 @pytest.fixture
 def result(make_result):
     return partial(make_result, "l2e")
-
-
-def mean(value, half=0.5, **columns):
-    return {**columns, "mean": value, "low": value - half, "high": value + half, "n": 50}
 
 
 def gap(**columns):
@@ -37,11 +28,6 @@ def gap(**columns):
 
 def titles(fig):
     return [ax.get_title(loc="left") for ax in fig.axes if ax.get_visible()]
-
-
-def shown(fig):
-    (legend,) = fig.legends
-    return [text.get_text() for text in legend.get_texts()]
 
 
 def points(ax):

@@ -3,14 +3,10 @@ from __future__ import annotations
 from functools import partial
 from types import SimpleNamespace
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from tests.report.drawn import curves, mean, shown
 from xai_lib import papers
 from xai_lib.report import ldav_figures, style
 
@@ -18,34 +14,13 @@ SETTINGS = ("ag_news_bilstm", "imdb_transformer", "snli_attention")
 NAMES = ["AG News, BiLSTM", "IMDB, Transformer", "SNLI, decomposable attention"]
 
 
-@pytest.fixture(autouse=True)
-def book_style():
-    with style.styled():
-        yield
-    plt.close("all")
-
-
 @pytest.fixture
 def result(make_result):
     return partial(make_result, "ldav")
 
 
-def mean(value, half=0.1, **columns):
-    """Write a row; a mean among the columns is written over."""
-    return {**columns, "mean": value, "low": value - half, "high": value + half, "n": 50}
-
-
-def curves(ax):
-    return {line.get_label(): line.get_xydata().round(4).tolist() for line in ax.get_lines()}
-
-
 def titles(axes):
     return [ax.get_title(loc="left") or ax.get_title() for ax in axes]
-
-
-def shown(fig):
-    (legend,) = fig.legends
-    return [text.get_text() for text in legend.get_texts()]
 
 
 def printed_points(ax):

@@ -2,36 +2,17 @@ from __future__ import annotations
 
 from functools import partial
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
-import matplotlib.pyplot as plt
 import pytest
 
-from xai_lib.report import mase_figures, style
+from tests.report.drawn import curves, mean
+from xai_lib.report import mase_figures
 
 SETTINGS = ("r8_bilstm", "r8_minilm", "sst2_bilstm")
-
-
-@pytest.fixture(autouse=True)
-def book_style():
-    with style.styled():
-        yield
-    plt.close("all")
 
 
 @pytest.fixture
 def result(make_result):
     return partial(make_result, "mase")
-
-
-def mean(value, half=0.1, **columns):
-    return {**columns, "mean": value, "low": value - half, "high": value + half, "n": 50}
-
-
-def curves(ax):
-    return {line.get_label(): line.get_xydata().round(4).tolist() for line in ax.get_lines()}
 
 
 def delta_rows():

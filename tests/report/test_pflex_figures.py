@@ -2,38 +2,19 @@ from __future__ import annotations
 
 from functools import partial
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from xai_lib.report import pflex_figures, style
+from tests.report.drawn import curves, mean
+from xai_lib.report import pflex_figures
 
 GREY, BLUE, VIOLET = "#1a1a1a", "#0072b2", "#532e6b"
-
-
-@pytest.fixture(autouse=True)
-def book_style():
-    with style.styled():
-        yield
-    plt.close("all")
-
-
-def mean(value, half=0.1, **columns):
-    return {**columns, "mean": value, "low": value - half, "high": value + half, "n": 50}
 
 
 @pytest.fixture
 def result(make_result):
     return partial(make_result, "pflex")
-
-
-def curves(ax):
-    return {line.get_label(): line.get_xydata().round(4).tolist() for line in ax.get_lines()}
 
 
 def test_distance_curves(result):
