@@ -84,6 +84,16 @@ def test_agreement_is_the_mean_of_the_students_that_are_defined(make_explained, 
     assert found == {"teacher": (50, 2), "l2e": (75, 2), "both": (25, 2)}
 
 
+def test_a_document_counts_for_both_or_for_neither(make_explained, ends):
+    # Of the first document the teacher has no word for the class, the student has one.
+    weights = [one.weights[one.predicted] for one in make_explained().teachers["lime"]]
+    weights[0] = [-2, -1, 0, -1]
+    rows, _ = agreement_rows(make_explained(teachers={"lime": weights}))
+    # Left is the second: the student's "bad" keeps the class, the teacher's "sun" does not.
+    found = of(rows, formulation="labelling", teacher="lime")
+    assert found == {"teacher": (0, 1), "l2e": (100, 1), "both": (0, 1)}
+
+
 def test_random_words_are_as_many_as_those_of_the_middle_student(make_explained, ends):
     all_but_last = ([1, 1, 1, 0], [1, 1, 1, 0], [1, 0], [0, 0, 0, 0], [0, 0, 0])
     explained = make_explained(
