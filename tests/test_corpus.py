@@ -10,12 +10,13 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from xai_lib import atomic
+from xai_lib import as_classifier, atomic
 from xai_lib import progress as progress_module
 from xai_lib.corpus import CorpusExplanations, explain_corpus
 from xai_lib.explanation import Explanation
@@ -31,6 +32,7 @@ class FakeClassifier:
     name = "fake"
     classes = ("negative", "word")
     precision = "float64"
+    identity = "weights of fake"
 
 
 class FakeExplainer:
@@ -112,6 +114,7 @@ def test_chunks_reach_the_method_whole_and_come_back(tmp_path):
         "classifier": "fake",
         "classes": ["negative", "word"],
         "precision": "float64",
+        "identity": "weights of fake",
         "n": 7,
         "chunk_size": 2,
     }
@@ -412,3 +415,35 @@ def test_a_terminal_gets_a_bar(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     run(tmp_path, progress=True)
     assert "7/7" in capsys.readouterr().err
+
+
+def test_weights_of_the_same_name_that_changed_are_refused(tmp_path, monkeypatch):
+    explain_corpus(TEXTS, FakeClassifier(), FakeExplainer(), out=tmp_path, progress=False)
+    monkeypatch.setattr(FakeClassifier, "identity", "weights after training")
+    with pytest.raises(ValueError, match="identity is 'weights of fake' there"):
+        explain_corpus(TEXTS, FakeClassifier(), FakeExplainer(), out=tmp_path, progress=False)
+    # A folder that does not say whose weights they were is read.
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    del manifest["identity"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    method = FakeExplainer()
+    explain_corpus(TEXTS, FakeClassifier(), method, out=tmp_path, progress=False)
+    assert method.chunks == []
+
+
+def test_a_function_that_answers_otherwise_is_refused(tmp_path):
+    def first(texts):
+        return np.array([[0.6, 0.4]] * len(texts))
+
+    def turned(texts):
+        return first(texts)[:, ::-1]
+
+    ask = partial(explain_corpus, ["a b", "c"], method="occlusion", out=tmp_path, progress=False)
+    whole = ask(as_classifier(first, ["x", "y"]))
+    again = as_classifier(first, ["x", "y"])
+    assert [one.to_json() for one in ask(again)] == [one.to_json() for one in whole]
+    assert again.calls == 1
+    with pytest.raises(
+        ValueError, match=r"another black box .* it answered \[0.6, 0.4\], this one"
+    ):
+        ask(as_classifier(turned, ["x", "y"]))

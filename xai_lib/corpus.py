@@ -17,6 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
+
 from xai_lib.atomic import replace_file, sweep
 from xai_lib.explanation import Explanation, class_columns
 from xai_lib.lossless import decode, encode, plain
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 CACHED_PARTS = 4
+# Probabilities that differ by less are the same answer, from another batch or device.
+SAME_ANSWER = 1e-2
 
 _LINE = re.compile(rb'\{"index": (\d+), "sha256": "([0-9a-f]{64})", "explanation": (\{.*\})\}')
 
@@ -57,7 +61,8 @@ def explain_corpus(
     texts
         n strings.
     classifier
-        The black box.
+        The black box. One with weights is told from others by them; of a function, which has
+        none, the answer to one text is compared with what lies in the folder.
     method
         A name of `xai_lib.methods`, or an explainer. An explainer that was fitted is told from
         others by its settings only; give one that was fitted anew its own folder.
@@ -106,10 +111,13 @@ def explain_corpus(
 
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, _manifest(texts, classifier, explainer, seed, chunk_size))
+    manifest = _manifest(texts, classifier, explainer, seed, chunk_size)
+    _claim(folder, manifest)
     sweep(folder)
     corpus = CorpusExplanations(folder)
     missing = [part for part in range(corpus.n_parts) if not corpus.part_is_valid(part)]
+    if "identity" not in manifest:
+        _check_answers(corpus, sorted({*range(corpus.n_parts)} - {*missing}), classifier)
     todo = sum(len(corpus.indices(part)) for part in missing)
     with reporter(explainer.name, len(texts), todo, progress) as advance:
         for part in missing:
@@ -185,7 +193,6 @@ class CorpusExplanations(Sequence[Explanation]):
             (name of the class), then the columns of `Explanation.to_frame`. Texts without words
             have no row.
         """
-        import numpy as np
         import pandas as pd
 
         classes = self.manifest["classes"]
@@ -275,6 +282,7 @@ def _manifest(
     for text in texts:
         raw = text.encode("utf-8", "surrogatepass")
         digest.update(len(raw).to_bytes(8, "little") + raw)
+    identity = _identity(classifier)
     return {
         "format_version": FORMAT_VERSION,
         "method": explainer.name,
@@ -286,7 +294,33 @@ def _manifest(
         "n": len(texts),
         "texts_sha256": digest.hexdigest(),
         "chunk_size": chunk_size,
+        **({} if identity is None else {"identity": identity}),
     }
+
+
+def _identity(classifier: Classifier) -> str | None:
+    """Return what tells a black box from others by that name, if anything does."""
+    try:
+        found = getattr(classifier, "identity", None) or classifier.fingerprint
+    except ValueError:
+        return None
+    return str(found)
+
+
+def _check_answers(corpus: CorpusExplanations, parts: list[int], classifier: Classifier) -> None:
+    """Raise a ValueError if the black box answers otherwise than when the folder was written."""
+    if not parts:
+        return
+    stored = corpus[corpus.indices(parts[0]).start]
+    answer = classifier.predict_proba([stored.text])[0]
+    if np.allclose(answer, stored.probabilities, rtol=0, atol=SAME_ANSWER):
+        return
+    raise ValueError(
+        f"{corpus.folder} holds explanations of another black box by the name "
+        f"{classifier.name!r}: to {stored.text!r:.60} it answered "
+        f"{np.round(stored.probabilities, 3).tolist()}, this one {np.round(answer, 3).tolist()}. "
+        "Choose another folder, or delete this one."
+    )
 
 
 def _claim(folder: Path, manifest: dict[str, Any]) -> None:
@@ -303,6 +337,8 @@ def _claim(folder: Path, manifest: dict[str, Any]) -> None:
         f"{key} is {_short(there, key)} there and {_short(here, key)} here"
         for key in {**here, **there}
         if _as_json(there, key) != _as_json(here, key)
+        # Folders of earlier versions do not say.
+        and not (key == "identity" and key not in there)
     ]
     if differing:
         raise ValueError(
