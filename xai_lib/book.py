@@ -24,8 +24,9 @@ PRODUCED = {"papers", "results", "runs", "generated"}
 BANNERS = {
     "ci": "Built with profile <b>ci</b>: invented texts and tiny models that exercise the code. "
     "No number here says anything about a paper.",
-    "quick": "Built with profile <b>quick</b>: real text, small samples, a small model. "
-    "The published book has the full runs.",
+    "quick": "Built with profile <b>quick</b>: small samples, small models, and made-up texts "
+    "where the registry has no data; captions name what stands in. <b>The sentences between "
+    "figures and tables speak of the published run</b>, whose numbers differ from those here.",
 }
 
 
