@@ -16,6 +16,8 @@ from transformers import (
     BartForSequenceClassification,
 )
 
+import xai_lib
+from xai_lib.explanation import Explanation
 from xai_lib.models import huggingface, load_classifier
 from xai_lib.models.huggingface import HuggingFaceClassifier, load_huggingface, softmax
 from xai_lib.models.precision import fast_bfloat16
@@ -118,6 +120,23 @@ def test_a_tokenizer_whose_words_hold_their_blank_falls_back_to_texts(roberta, r
 
 def test_pieces_that_reach_out_of_their_word_fall_back_to_texts(make_roberta):
     assert not make_roberta(trim_offsets=False).assembles_ids
+
+
+@pytest.mark.parametrize("text", ["a \ud800 b", "caf\udce9 oil", "\ud83d\ude00", "\udfff"])
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_lone_surrogates_read_as_replacement_characters(kind, text, request):
+    box = request.getfixturevalue(kind)
+    same = "".join(
+        "\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text
+    )
+    assert [ids.tolist() for ids in box._tokenise([text])] == box.tokenizer([same])["input_ids"]
+    one, other = (xai_lib.explain(each, box, method="occlusion") for each in (text, same))
+    assert (one.text, one.spans, one.features) == (text, other.spans, other.features)
+    np.testing.assert_array_equal(one.weights, other.weights)
+    np.testing.assert_array_equal(one.probabilities, other.probabilities)
+    document, page = (written.encode() for written in (one.to_json(), one.to_html()))
+    assert Explanation.from_json(document.decode()).text == text
+    assert "\ufffd" in page.decode()
 
 
 def test_instances_are_not_confused_between_classifiers(make_bert, bert):

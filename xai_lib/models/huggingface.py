@@ -32,6 +32,8 @@ BFLOAT16_TOLERANCE = 0.05
 SEPARATOR, SPECIAL = -1, -2
 # Between two of these, tokens of a word do not depend on what stands around it.
 _APART = regex.compile(r"[\p{P}\p{Z}\t\n\r$+<=>^`|~]")
+# A character that is no text: half of a UTF-16 pair, or a byte that could not be decoded.
+_SURROGATE = regex.compile("[\ud800-\udfff]")
 
 
 class HuggingFaceClassifier(TransformerWhiteBox):
@@ -160,7 +162,7 @@ class HuggingFaceClassifier(TransformerWhiteBox):
 
     def _tokens(self, instances: list[TextInstance], truncation: bool) -> list[Tokens]:
         """Tokenise instances in one call, cut at the budget or whole."""
-        encoded = self.tokenizer(
+        encoded = self._call_tokenizer(
             [one.read_text for one in instances],
             return_offsets_mapping=True,
             return_special_tokens_mask=True,
@@ -173,8 +175,13 @@ class HuggingFaceClassifier(TransformerWhiteBox):
         return [_tokens_of(one, *row) for one, row in zip(instances, rows, strict=True)]
 
     def _tokenise(self, texts: list[str]) -> list[np.ndarray]:
-        encoded = self.tokenizer(texts, truncation=True, max_length=self.max_length)["input_ids"]
-        return [np.array(ids, dtype=np.int64) for ids in encoded]
+        encoded = self._call_tokenizer(texts, truncation=True, max_length=self.max_length)
+        return [np.array(ids, dtype=np.int64) for ids in encoded["input_ids"]]
+
+    def _call_tokenizer(self, texts: list[str], **settings: Any) -> Any:
+        """Tokenise texts; a lone surrogate, which no tokenizer takes, reads as U+FFFD."""
+        # One character for one, so that the places of words stay what they are.
+        return self.tokenizer([_SURROGATE.sub("\ufffd", text) for text in texts], **settings)
 
     def _mask_ids(self, one: TextInstance, masks: np.ndarray, removal: str) -> list[np.ndarray]:
         """Return the token ids of each masked text (n arrays of their own lengths)."""
