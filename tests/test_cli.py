@@ -128,6 +128,16 @@ def test_bad_input_is_one_message_and_code_2(
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("option", ["--html", "--json"])
+def test_a_folder_is_no_file_to_write(
+    option: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(xai_lib, "load_classifier", lambda *_, **__: pytest.fail("too late"))
+    code, out, err = call("explain", "a film", "--model", "any", option, str(tmp_path))
+    assert (code, out) == (2, "")
+    assert err == f"Error: {tmp_path} is a folder; give the name of a file in it\n"
+
+
 def test_an_unknown_model_is_named() -> None:
     code, _, err = call("explain", "a film", "--model", "/no/such/model")
     assert code == 2

@@ -180,6 +180,8 @@ def explain(
     for file in (html, json_file):
         if file is not None and not file.resolve().parent.is_dir():
             raise ValueError(f"the folder of {file} does not exist")
+        if file is not None and file.is_dir():
+            raise ValueError(f"{file} is a folder; give the name of a file in it")
     if top < 1:
         raise ValueError(f"top must be 1 or more, not {top}")
     if explainer is not None and (settings or method is not None):
