@@ -138,6 +138,19 @@ def test_a_folder_is_no_file_to_write(
     assert err == f"Error: {tmp_path} is a folder; give the name of a file in it\n"
 
 
+@pytest.mark.parametrize("method", ["l2e", "pflex"])
+def test_a_method_to_be_fitted_needs_its_folder(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xai_lib, "load_classifier", lambda *_, **__: pytest.fail("too late"))
+    code, out, err = call("explain", "a film", "--model", "any", "--method", method)
+    assert (code, out) == (2, "")
+    assert err == (
+        f"Error: {method} has to be fitted before it explains; give the folder of a fitted one "
+        f"with --explainer FOLDER in place of --method {method}\n"
+    )
+
+
 def test_an_unknown_model_is_named() -> None:
     code, _, err = call("explain", "a film", "--model", "/no/such/model")
     assert code == 2

@@ -187,7 +187,13 @@ def explain(
     if explainer is not None and (settings or method is not None):
         raise ValueError("a fitted explainer brings its method and settings; give it alone")
     import xai_lib
+    from xai_lib.explainers import explainer_class
 
+    if method is not None and explainer_class(method).amortised:
+        raise ValueError(
+            f"{method} has to be fitted before it explains; give the folder of a fitted one with "
+            f"--explainer FOLDER in place of --method {method}"
+        )
     text = " ".join(words)  # A text without quotes comes as its words.
     if text == "-":
         text = sys.stdin.read()
