@@ -484,8 +484,8 @@ def test_wrong_settings_are_named(make_bert, word_piece_tokenizer, small_model):
     model = small_model("bert", len(word_piece_tokenizer), 64)
     with pytest.raises(ValueError, match=r"max_length must leave room for a word, got 2"):
         HuggingFaceClassifier(model, word_piece_tokenizer, "small", max_length=2)
-    with pytest.raises(ValueError, match=r"Unknown device 'tpu'. Valid: auto, cpu, cuda"):
-        HuggingFaceClassifier(model, word_piece_tokenizer, "small", device="tpu")
+    with pytest.raises(ValueError, match=r"'gpu'\. Valid: auto, cpu, cuda, cuda:<number>, mps\."):
+        HuggingFaceClassifier(model, word_piece_tokenizer, "small", device="gpu")
     with pytest.raises(ValueError, match=r"has 3 outputs, but 2 class names were given: \['a', "):
         HuggingFaceClassifier(model, word_piece_tokenizer, "small", classes=["a", "b"])
     with pytest.raises(ValueError, match=r"'small' needs a fast tokenizer"):
