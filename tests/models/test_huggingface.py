@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
     AutoModelForSequenceClassification,
+    AutoTokenizer,
     BartConfig,
     BartForSequenceClassification,
 )
@@ -410,10 +411,51 @@ def test_a_saved_folder_gives_the_same_black_box(bert, tmp_path):
     assert box.fingerprint == bert.fingerprint != short.fingerprint
 
 
-def test_nothing_to_load_is_named(tmp_path):
+@pytest.fixture
+def no_loading(monkeypatch):
+    """Neither the hub nor a folder is asked."""
+    for kind in (AutoTokenizer, AutoModelForSequenceClassification):
+        monkeypatch.setattr(kind, "from_pretrained", lambda *_, **__: pytest.fail("too late"))
+
+
+@pytest.mark.parametrize("load", [load_huggingface, load_classifier])
+def test_a_folder_without_a_classifier_is_named(load, tmp_path, no_loading):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"No sequence classifier could be loaded from .*empty"):
-        load_huggingface(tmp_path / "empty")
+    wanted = r"from '.*/empty': the folder holds no config\.json, so it is not a Hugging Face"
+    with pytest.raises(ValueError, match=wanted):
+        load(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["./model", "../model", "/no/such/model", "~nobody/model", "here/model", "./minilm-emotion"],
+)
+def test_a_missing_folder_is_named(name, tmp_path, monkeypatch, no_loading):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    for given in (name, str(tmp_path / name.strip("./~"))):
+        with pytest.raises(ValueError, match=rf"from '{given}': there is no such folder\."):
+            load_classifier(given)
+
+
+def test_a_folder_at_home_is_found(bert, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    bert.save(tmp_path / "mine")
+    box = load_classifier("~/mine", device="cpu", precision="float32")
+    assert (box.name, box.fingerprint) == ("mine", bert.fingerprint)
+    with pytest.raises(ValueError, match=rf"from '{tmp_path}/other': there is no such folder\."):
+        load_classifier("~/other")
+
+
+@pytest.mark.parametrize("name", ["somebody/model", "model"])
+def test_what_may_be_a_hub_id_is_looked_for_on_the_hub(name, tmp_path, monkeypatch):
+    def unreachable(path, **_):
+        raise OSError(f"{path} was asked for")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", unreachable)
+    with pytest.raises(ValueError, match=f"nor as a hub id: {name} was asked for"):
+        load_classifier(name)
 
 
 def test_an_encoder_without_a_head_is_refused(bert, tmp_path):

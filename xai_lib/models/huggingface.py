@@ -242,6 +242,28 @@ def _words_stand_apart(one: TextInstance) -> bool:
     return all(_APART.fullmatch(character) for character in around)
 
 
+def looks_like_path(name: str | Path) -> bool:
+    """Tell whether a name can only mean a folder, here or missing, and no hub id."""
+    path = Path(name)
+    beginning = str(name).startswith((".", "~")) or path.is_absolute()
+    return beginning or path.is_dir() or (len(path.parts) > 1 and path.parent.is_dir())
+
+
+def _check_folder(path: str | Path) -> None:
+    """Raise a ValueError that says what a folder lacks, where `path` is no hub id."""
+    if not looks_like_path(path):
+        return
+    if not Path(path).is_dir():
+        raise ValueError(
+            f"No sequence classifier could be loaded from {str(path)!r}: there is no such folder."
+        )
+    if not any((Path(path) / file).is_file() for file in ("config.json", "adapter_config.json")):
+        raise ValueError(
+            f"No sequence classifier could be loaded from {str(path)!r}: the folder holds no "
+            "config.json, so it is not a Hugging Face classifier written by save_pretrained."
+        )
+
+
 def load_huggingface(
     path: str | Path,
     name: str | None = None,
@@ -268,12 +290,14 @@ def load_huggingface(
     Raises
     ------
     ValueError
-        If nothing can be loaded from there; the message carries the reason. If weights are missing,
+        If nothing can be loaded from there; the message carries the reason, such as a folder that
+        does not exist or has no ``config.json``. If weights are missing,
         as those of the classification head are in a plain encoder; the message names them. If class
         vectors that lie in the folder do not fit.
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+    _check_folder(path)
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
         model, loading = AutoModelForSequenceClassification.from_pretrained(
