@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import nbformat
@@ -15,6 +16,7 @@ import xai_lib
 from xai_lib import cli
 from xai_lib.data import dataset_names
 from xai_lib.explanation import Explanation
+from xai_lib.models.huggingface import HuggingFaceClassifier
 from xai_lib.runner.errors import NotebookError
 from xai_lib.runner.project import Project
 from xai_lib.runner.records import RunRecord
@@ -59,6 +61,20 @@ def test_explain_prints_words_per_class_and_writes_files(model: None, tmp_path: 
     explanation = Explanation.from_json(document.read_text("utf-8"))
     assert explanation.method == "occlusion"
     assert explanation.text == "a good <b>film"
+
+
+def test_explain_writes_a_text_with_a_lone_surrogate(
+    planted_classifier: HuggingFaceClassifier, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A byte of an argument that is not UTF-8 comes as a lone surrogate."""
+    monkeypatch.setattr(xai_lib, "load_classifier", lambda name, device: planted_classifier)
+    html, document = tmp_path / "out.html", tmp_path / "out.json"
+    options = ["--method", "occlusion", "--html", str(html), "--json", str(document)]
+    code, out, err = call("explain", "caf\udce9 oil", "--model", "any", *options)
+    assert (code, err) == (0, "")
+    assert "caf " in out
+    assert Explanation.from_json(document.read_text("utf-8")).text == "caf\udce9 oil"
+    assert "caf\ufffd" in re.sub(r"<[^>]*>", "", html.read_text("utf-8"))
 
 
 def test_explain_takes_a_text_without_quotes_and_counts_one_call_as_one(model: None) -> None:
@@ -110,6 +126,29 @@ def test_bad_input_is_one_message_and_code_2(
     assert err.startswith("Error: ")
     assert message in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("option", ["--html", "--json"])
+def test_a_folder_is_no_file_to_write(
+    option: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(xai_lib, "load_classifier", lambda *_, **__: pytest.fail("too late"))
+    code, out, err = call("explain", "a film", "--model", "any", option, str(tmp_path))
+    assert (code, out) == (2, "")
+    assert err == f"Error: {tmp_path} is a folder; give the name of a file in it\n"
+
+
+@pytest.mark.parametrize("method", ["l2e", "pflex"])
+def test_a_method_to_be_fitted_needs_its_folder(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xai_lib, "load_classifier", lambda *_, **__: pytest.fail("too late"))
+    code, out, err = call("explain", "a film", "--model", "any", "--method", method)
+    assert (code, out) == (2, "")
+    assert err == (
+        f"Error: {method} has to be fitted before it explains; give the folder of a fitted one "
+        f"with --explainer FOLDER in place of --method {method}\n"
+    )
 
 
 def test_an_unknown_model_is_named() -> None:

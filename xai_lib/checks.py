@@ -60,6 +60,23 @@ def floats(what: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:
     return array
 
 
+def check_labels(labels: Any, n_texts: int, n_classes: int) -> np.ndarray:
+    """Return a label for each text as (n,) int64, or raise a ValueError that says what is wrong."""
+    array = np.asarray(labels)
+    if array.shape != (n_texts,):
+        raise ValueError(
+            "Each text needs one label: labels must have the shape "
+            f"{(n_texts,)}, got {array.shape}."
+        )
+    valid = f"Valid labels are the whole numbers 0 to {n_classes - 1}, one for each class."
+    if n_texts and array.dtype.kind not in "iub":
+        raise ValueError(f"labels must hold class indices, got {array[0]!r}. {valid}")
+    bad = np.flatnonzero((array < 0) | (array >= n_classes))
+    if len(bad):
+        raise ValueError(f"The label of text {bad[0]} is {array[bad[0]]}. {valid}")
+    return array.astype(np.int64)
+
+
 def whole(what: str, value: Any) -> int:
     """Return a whole number from 0 on as an int, or raise a ValueError that names `what`."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):

@@ -180,12 +180,20 @@ def explain(
     for file in (html, json_file):
         if file is not None and not file.resolve().parent.is_dir():
             raise ValueError(f"the folder of {file} does not exist")
+        if file is not None and file.is_dir():
+            raise ValueError(f"{file} is a folder; give the name of a file in it")
     if top < 1:
         raise ValueError(f"top must be 1 or more, not {top}")
     if explainer is not None and (settings or method is not None):
         raise ValueError("a fitted explainer brings its method and settings; give it alone")
     import xai_lib
+    from xai_lib.explainers import explainer_class
 
+    if method is not None and explainer_class(method).amortised:
+        raise ValueError(
+            f"{method} has to be fitted before it explains; give the folder of a fitted one with "
+            f"--explainer FOLDER in place of --method {method}"
+        )
     text = " ".join(words)  # A text without quotes comes as its words.
     if text == "-":
         text = sys.stdin.read()

@@ -12,10 +12,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
     AutoModelForSequenceClassification,
+    AutoTokenizer,
     BartConfig,
     BartForSequenceClassification,
 )
 
+import xai_lib
+from xai_lib.explanation import Explanation
 from xai_lib.models import huggingface, load_classifier
 from xai_lib.models.huggingface import HuggingFaceClassifier, load_huggingface, softmax
 from xai_lib.models.precision import fast_bfloat16
@@ -118,6 +121,23 @@ def test_a_tokenizer_whose_words_hold_their_blank_falls_back_to_texts(roberta, r
 
 def test_pieces_that_reach_out_of_their_word_fall_back_to_texts(make_roberta):
     assert not make_roberta(trim_offsets=False).assembles_ids
+
+
+@pytest.mark.parametrize("text", ["a \ud800 b", "caf\udce9 oil", "\ud83d\ude00", "\udfff"])
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_lone_surrogates_read_as_replacement_characters(kind, text, request):
+    box = request.getfixturevalue(kind)
+    same = "".join(
+        "\ufffd" if "\ud800" <= character <= "\udfff" else character for character in text
+    )
+    assert [ids.tolist() for ids in box._tokenise([text])] == box.tokenizer([same])["input_ids"]
+    one, other = (xai_lib.explain(each, box, method="occlusion") for each in (text, same))
+    assert (one.text, one.spans, one.features) == (text, other.spans, other.features)
+    np.testing.assert_array_equal(one.weights, other.weights)
+    np.testing.assert_array_equal(one.probabilities, other.probabilities)
+    document, page = (written.encode() for written in (one.to_json(), one.to_html()))
+    assert Explanation.from_json(document.decode()).text == text
+    assert "\ufffd" in page.decode()
 
 
 def test_instances_are_not_confused_between_classifiers(make_bert, bert):
@@ -391,10 +411,51 @@ def test_a_saved_folder_gives_the_same_black_box(bert, tmp_path):
     assert box.fingerprint == bert.fingerprint != short.fingerprint
 
 
-def test_nothing_to_load_is_named(tmp_path):
+@pytest.fixture
+def no_loading(monkeypatch):
+    """Neither the hub nor a folder is asked."""
+    for kind in (AutoTokenizer, AutoModelForSequenceClassification):
+        monkeypatch.setattr(kind, "from_pretrained", lambda *_, **__: pytest.fail("too late"))
+
+
+@pytest.mark.parametrize("load", [load_huggingface, load_classifier])
+def test_a_folder_without_a_classifier_is_named(load, tmp_path, no_loading):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match=r"No sequence classifier could be loaded from .*empty"):
-        load_huggingface(tmp_path / "empty")
+    wanted = r"from '.*/empty': the folder holds no config\.json, so it is not a Hugging Face"
+    with pytest.raises(ValueError, match=wanted):
+        load(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["./model", "../model", "/no/such/model", "~nobody/model", "here/model", "./minilm-emotion"],
+)
+def test_a_missing_folder_is_named(name, tmp_path, monkeypatch, no_loading):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    for given in (name, str(tmp_path / name.strip("./~"))):
+        with pytest.raises(ValueError, match=rf"from '{given}': there is no such folder\."):
+            load_classifier(given)
+
+
+def test_a_folder_at_home_is_found(bert, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    bert.save(tmp_path / "mine")
+    box = load_classifier("~/mine", device="cpu", precision="float32")
+    assert (box.name, box.fingerprint) == ("mine", bert.fingerprint)
+    with pytest.raises(ValueError, match=rf"from '{tmp_path}/other': there is no such folder\."):
+        load_classifier("~/other")
+
+
+@pytest.mark.parametrize("name", ["somebody/model", "model"])
+def test_what_may_be_a_hub_id_is_looked_for_on_the_hub(name, tmp_path, monkeypatch):
+    def unreachable(path, **_):
+        raise OSError(f"{path} was asked for")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", unreachable)
+    with pytest.raises(ValueError, match=f"nor as a hub id: {name} was asked for"):
+        load_classifier(name)
 
 
 def test_an_encoder_without_a_head_is_refused(bert, tmp_path):
@@ -465,8 +526,8 @@ def test_wrong_settings_are_named(make_bert, word_piece_tokenizer, small_model):
     model = small_model("bert", len(word_piece_tokenizer), 64)
     with pytest.raises(ValueError, match=r"max_length must leave room for a word, got 2"):
         HuggingFaceClassifier(model, word_piece_tokenizer, "small", max_length=2)
-    with pytest.raises(ValueError, match=r"Unknown device 'tpu'. Valid: auto, cpu, cuda"):
-        HuggingFaceClassifier(model, word_piece_tokenizer, "small", device="tpu")
+    with pytest.raises(ValueError, match=r"'gpu'\. Valid: auto, cpu, cuda, cuda:<number>, mps\."):
+        HuggingFaceClassifier(model, word_piece_tokenizer, "small", device="gpu")
     with pytest.raises(ValueError, match=r"has 3 outputs, but 2 class names were given: \['a', "):
         HuggingFaceClassifier(model, word_piece_tokenizer, "small", classes=["a", "b"])
     with pytest.raises(ValueError, match=r"'small' needs a fast tokenizer"):

@@ -150,6 +150,23 @@ def test_one_text_is_too_few() -> None:
         train_scratch(["good"], np.array([1]), CLASSES, SMALL)
 
 
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        ([0, 1, 2], r"The label of text 2 is 2\. Valid labels are the whole numbers 0 to 1, "),
+        ([0, -1, 1], r"The label of text 1 is -1\. Valid labels are the whole numbers 0 to 1, "),
+        ([0, 1], r"one label: labels must have the shape \(3,\), got \(2,\)"),
+        ([0, 1, 1, 0], r"one label: labels must have the shape \(3,\), got \(4,\)"),
+        ([[0], [1], [1]], r"one label: labels must have the shape \(3,\), got \(3, 1\)"),
+        ([0.5, 1.0, 0.0], r"class indices, got .*0\.5.* Valid labels are the whole numbers 0 to 1"),
+        (["bad", "good", "good"], r"class indices, got .*'bad'.* the whole numbers 0 to 1, "),
+    ],
+)
+def test_labels_that_are_none_are_named(labels: list[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train_scratch(["good", "bad", "fine"], labels, CLASSES, SMALL)  # type: ignore[arg-type]
+
+
 # In the zoo -----------------------------------------------------------------------------------
 
 

@@ -83,6 +83,19 @@ def test_fine_tuning_learns_reports_and_repeats():
     assert not all(torch.equal(weights[name], other[name]) for name in weights)
 
 
+@pytest.mark.parametrize(
+    "labels, message",
+    [
+        ([1, 0, 2, 0], r"The label of text 2 is 2\. Valid labels are the whole numbers 0 to 1, "),
+        ([1, 0, 1], r"one label: labels must have the shape \(4,\), got \(3,\)"),
+    ],
+)
+def test_labels_that_are_none_are_named(labels, message):
+    model, tokenizer = tiny_bert(TEXTS, ["no", "yes"], hidden=16, layers=1, heads=2, max_length=16)
+    with pytest.raises(ValueError, match=message):
+        fine_tune(model, tokenizer, TEXTS[:4], np.array(labels), Recipe(epochs=1))
+
+
 def test_tiny_bert_reads_its_words_in_lower_case():
     model, tokenizer = tiny_bert(["Good film, don't go"], ["a", "b"], seed=3)
     tokens = tokenizer.convert_ids_to_tokens(tokenizer("GOOD film. unseen")["input_ids"])

@@ -54,27 +54,29 @@ def load_classifier(
     ValueError
         If nothing of that name can be loaded; lists the names of the zoo.
     """
-    from xai_lib.models.huggingface import load_huggingface
+    from xai_lib.models.huggingface import load_huggingface, looks_like_path
     from xai_lib.models.image_zoo import IMAGE_ZOO, load_named_image
     from xai_lib.models.scratch import is_scratch_folder, load_scratch
     from xai_lib.models.zoo import load_named
     from xai_lib.models.zoo_entries import ZOO
 
     name = str(name_or_path)
+    if name.startswith("~/"):  # Bash leaves it in --model=~/folder.
+        name = str(Path(name).expanduser())
     if name in ZOO:
         return load_named(name, device, precision, max_length, data_dir)
     if name in IMAGE_ZOO:
         return load_named_image(name, device, precision, data_dir)
-    if is_scratch_folder(name_or_path):
-        return load_scratch(name_or_path, None, device, precision, max_length)
+    if is_scratch_folder(name):
+        return load_scratch(name, None, device, precision, max_length)
     near = get_close_matches(name, [*ZOO, *IMAGE_ZOO], n=1, cutoff=0.8)
-    if near and not Path(name).exists():  # Before the hub is asked, which takes its time.
+    if near and not looks_like_path(name):  # Before the hub is asked, which takes its time.
         raise ValueError(
             f"There is no black box {name!r}; did you mean {near[0]!r}? Names of the zoo are: "
             f"{', '.join([*ZOO, *IMAGE_ZOO])}."
         )
     try:
-        return load_huggingface(name_or_path, None, device, precision, max_length)
+        return load_huggingface(name, None, device, precision, max_length)
     except ValueError as error:
         known = ", ".join([*ZOO, *IMAGE_ZOO])
         raise ValueError(f"{error}\nNames of the zoo are: {known}.") from error

@@ -32,6 +32,8 @@ BFLOAT16_TOLERANCE = 0.05
 SEPARATOR, SPECIAL = -1, -2
 # Between two of these, tokens of a word do not depend on what stands around it.
 _APART = regex.compile(r"[\p{P}\p{Z}\t\n\r$+<=>^`|~]")
+# A character that is no text: half of a UTF-16 pair, or a byte that could not be decoded.
+_SURROGATE = regex.compile("[\ud800-\udfff]")
 
 
 class HuggingFaceClassifier(TransformerWhiteBox):
@@ -160,7 +162,7 @@ class HuggingFaceClassifier(TransformerWhiteBox):
 
     def _tokens(self, instances: list[TextInstance], truncation: bool) -> list[Tokens]:
         """Tokenise instances in one call, cut at the budget or whole."""
-        encoded = self.tokenizer(
+        encoded = self._call_tokenizer(
             [one.read_text for one in instances],
             return_offsets_mapping=True,
             return_special_tokens_mask=True,
@@ -173,8 +175,13 @@ class HuggingFaceClassifier(TransformerWhiteBox):
         return [_tokens_of(one, *row) for one, row in zip(instances, rows, strict=True)]
 
     def _tokenise(self, texts: list[str]) -> list[np.ndarray]:
-        encoded = self.tokenizer(texts, truncation=True, max_length=self.max_length)["input_ids"]
-        return [np.array(ids, dtype=np.int64) for ids in encoded]
+        encoded = self._call_tokenizer(texts, truncation=True, max_length=self.max_length)
+        return [np.array(ids, dtype=np.int64) for ids in encoded["input_ids"]]
+
+    def _call_tokenizer(self, texts: list[str], **settings: Any) -> Any:
+        """Tokenise texts; a lone surrogate, which no tokenizer takes, reads as U+FFFD."""
+        # One character for one, so that the places of words stay what they are.
+        return self.tokenizer([_SURROGATE.sub("\ufffd", text) for text in texts], **settings)
 
     def _mask_ids(self, one: TextInstance, masks: np.ndarray, removal: str) -> list[np.ndarray]:
         """Return the token ids of each masked text (n arrays of their own lengths)."""
@@ -235,6 +242,28 @@ def _words_stand_apart(one: TextInstance) -> bool:
     return all(_APART.fullmatch(character) for character in around)
 
 
+def looks_like_path(name: str | Path) -> bool:
+    """Tell whether a name can only mean a folder, here or missing, and no hub id."""
+    path = Path(name)
+    beginning = str(name).startswith((".", "~")) or path.is_absolute()
+    return beginning or path.is_dir() or (len(path.parts) > 1 and path.parent.is_dir())
+
+
+def _check_folder(path: str | Path) -> None:
+    """Raise a ValueError that says what a folder lacks, where `path` is no hub id."""
+    if not looks_like_path(path):
+        return
+    if not Path(path).is_dir():
+        raise ValueError(
+            f"No sequence classifier could be loaded from {str(path)!r}: there is no such folder."
+        )
+    if not any((Path(path) / file).is_file() for file in ("config.json", "adapter_config.json")):
+        raise ValueError(
+            f"No sequence classifier could be loaded from {str(path)!r}: the folder holds no "
+            "config.json, so it is not a Hugging Face classifier written by save_pretrained."
+        )
+
+
 def load_huggingface(
     path: str | Path,
     name: str | None = None,
@@ -261,12 +290,14 @@ def load_huggingface(
     Raises
     ------
     ValueError
-        If nothing can be loaded from there; the message carries the reason. If weights are missing,
+        If nothing can be loaded from there; the message carries the reason, such as a folder that
+        does not exist or has no ``config.json``. If weights are missing,
         as those of the classification head are in a plain encoder; the message names them. If class
         vectors that lie in the folder do not fit.
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+    _check_folder(path)
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
         model, loading = AutoModelForSequenceClassification.from_pretrained(

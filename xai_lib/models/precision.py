@@ -22,7 +22,9 @@ def pick_device(device: str = "auto") -> str:
     try:
         kind = torch.device(device).type
     except RuntimeError as error:
-        raise ValueError(f"Unknown device {device!r}. Valid: auto, cpu, cuda, cuda:N.") from error
+        raise ValueError(
+            f"Unknown device {device!r}. Valid: auto, cpu, cuda, cuda:<number>, mps."
+        ) from error
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"Device {device!r} was asked for, but torch sees no GPU. Valid: cpu.")
     return device

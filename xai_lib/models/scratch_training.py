@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from xai_lib.checks import check_labels
 from xai_lib.models.ldav_training import LdavLosses, vector_norms
 from xai_lib.models.networks import network_class, new_network
 from xai_lib.models.pair_classifier import as_scratch
@@ -144,12 +145,13 @@ def train_scratch(
     Raises
     ------
     ValueError
-        If there are fewer than 2 texts.
+        If there are fewer than 2 texts, or a text has no label from 0 to C - 1.
     """
     if len(texts) < 2:
         raise ValueError(
             f"Training needs at least 2 texts, one of them held out, got {len(texts)}."
         )
+    labels = check_labels(labels, len(texts), len(classes))
     order = generator(recipe.seed, "scratch", "held out").permutation(len(texts))
     n_held_out = min(max(1, round(recipe.held_out * len(texts))), len(texts) - 1)
     held_out, used = np.sort(order[:n_held_out]), np.sort(order[n_held_out:])

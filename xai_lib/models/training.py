@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from xai_lib.checks import check_labels
 from xai_lib.models.class_vectors import class_vectors_of, renew_class_vectors
 from xai_lib.models.ldav_training import LdavLosses, text_vectors
 from xai_lib.models.precision import fast_bfloat16
@@ -160,7 +161,13 @@ def fine_tune(
     -------
     float
         Wall time in seconds.
+
+    Raises
+    ------
+    ValueError
+        If a text has no label from 0 to C - 1, where the model has C classes.
     """
+    labels = check_labels(labels, len(texts), model.config.num_labels)
     start = time.perf_counter()
     rng = generator(recipe.seed, "fine-tune")
     encoded = tokenizer(
