@@ -194,6 +194,19 @@ def test_comparisons(save):
     assert len(grid(comparisons_table(result, {"k": 1}))) == 2
 
 
+def test_comparisons_of_one_method_under_two_conditions_name_it(make_result):
+    rows = [mean(0.7, setting="imdb_transformer", measure="m", method="lime", training="ldav")]
+    pair = {"setting": "imdb_transformer", "measure": "m", "first": "ldav", "second": "plain"}
+    numbers = {"n": 9, "difference": 0.5, "low": 0.25, "high": 0.75, "k": None}
+    result = make_result(
+        "ldav", "helped", rows,
+        comparisons=[{**pair, **numbers, "method": method} for method in ("lime", "lrp")],
+    )  # fmt: skip
+    cells = grid(comparisons_table(result))
+    assert [row[-4] for row in cells[1:]] == ["LIME", "LRP"]
+    assert "K" not in cells[0]
+
+
 def test_tables_have_scopes_and_no_scripts(save):
     html = paper_vs_ours(save("table-3", [mean(0.8, setting="emotion", k=1)]))
     soup = BeautifulSoup(html, "html.parser")

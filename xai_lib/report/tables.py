@@ -108,7 +108,7 @@ def comparisons_table(result: Result, where: Mapping[str, Any] | None = None) ->
         if all(row.get(column) == value for column, value in (where or {}).items())
     ]
     item = papers.item(result.paper, result.item)
-    keys = [key for key in item.keys if any(key in row for row in chosen) and key != "method"]
+    keys = [key for key in item.keys if any(row.get(key) is not None for row in chosen)]
     digits = max(item.digits, 3)
     tested = any(row.get("p_holm") is not None for row in chosen)
     rows = []
