@@ -25,6 +25,8 @@ def check_strings(what: str, values: Any) -> tuple[str, ...]:
 
 def check_spans(spans: Any, text: str, n_features: int) -> Any:
     """Return spans as tuples of ints, or raise a ValueError if they do not fit the text."""
+    if len(spans) == n_features and _in_order(spans, len(text)):
+        return tuple(spans)
     checked: list[Any] = []
     seen: list[Span] = []
     for feature, entry in enumerate(spans):
@@ -49,6 +51,19 @@ def check_spans(spans: Any, text: str, n_features: int) -> Any:
         if following[0] < one[1]:
             raise ValueError(f"Spans {one} and {following} overlap.")
     return tuple(checked)
+
+
+def _in_order(spans: Any, length: int) -> bool:
+    """Tell whether spans are pairs as `find_words` gives them, one behind the other: most are."""
+    cursor = 0
+    for span in spans:
+        if type(span) is not tuple or len(span) != 2:
+            return False
+        start, end = span
+        if type(start) is not int or type(end) is not int or not cursor <= start < end <= length:
+            return False
+        cursor = end
+    return True
 
 
 def floats(what: str, values: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -14,7 +14,7 @@ from xai_lib import as_classifier
 from xai_lib.data import load_dataset
 from xai_lib.experiments import study as study_module
 from xai_lib.experiments import turns
-from xai_lib.experiments.rows import runs_row
+from xai_lib.experiments.rows import compare_rows, defined_row, runs_row, yes_or_no
 from xai_lib.experiments.study import Setting, Study
 from xai_lib.models.scratch_training import ScratchRecipe
 from xai_lib.models.zoo_entries import ZOO, ZooEntry
@@ -115,7 +115,33 @@ def test_a_mean_over_runs_has_a_t_interval() -> None:
         "setting": "x", "mean": 0.75, "low": pytest.approx(0.75 - half),
         "high": pytest.approx(0.75 + half), "n": 3,
     }  # fmt: skip
-    assert runs_row({}, np.array([0.25])) == {"mean": 0.25, "low": 0.25, "high": 0.25, "n": 1}
+    assert runs_row({}, np.array([0.25])) == {"mean": 0.25, "low": None, "high": None, "n": 1}
+    two = runs_row({}, np.array([0.1, 0.9]), 0, 1)
+    # 12.7 times 0.4 on either side would be far out of 0 to 1.
+    assert (two["mean"], two["low"], two["high"]) == (pytest.approx(0.5), 0, 1)
+
+
+def test_what_all_runs_say_alike_is_a_share_of_texts() -> None:
+    half = np.array([0.0, 0.5, 1.0])
+    assert yes_or_no(half) is half
+    assert yes_or_no(np.array([0.0, 1.0])).tolist() == [False, True]
+    all_of = np.array([1.0, 1.0, np.nan, 1.0, 1.0])
+    row = defined_row({}, all_of, 0, share=True)
+    # Wilson's lower end where all n succeed is n / (n + z^2).
+    z = stats.norm.ppf(0.975)
+    assert (row["mean"], row["high"], row["n"]) == (1, 1, 4)
+    assert row["low"] == pytest.approx(4 / (4 + z**2))
+    # A bootstrap would be certain; and so it is of what is no share.
+    assert defined_row({}, all_of, 0)["low"] == 1
+    none = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
+    values = {"all": all_of, "none": none}
+    (pair,) = compare_rows({}, values, [("all", "none")], 0, share=True)
+    # On the four texts that both have they differ three times, always the same way.
+    assert (pair["test"], pair["n"], pair["difference"]) == ("mcnemar", 4, 0.75)
+    assert pair["p"] == pytest.approx(2 * 0.5**3)
+    assert compare_rows({}, values, [("all", "none")], 0)[0]["test"] == "wilcoxon"
+    mixed = {"all": np.ones(3), "half": half}
+    assert compare_rows({}, mixed, [("all", "half")], 0, share=True)[0]["test"] == "wilcoxon"
 
 
 # Timing ---------------------------------------------------------------------------------------
@@ -150,3 +176,24 @@ def test_a_prediction_is_timed_as_a_method_is(monkeypatch: pytest.MonkeyPatch) -
     assert {name: one.tolist() for name, one in found["model calls"].items()} == {
         "prediction": [1, 1], "twice": [2, 2]
     }  # fmt: skip
+
+
+def test_a_text_timed_in_rounds_counts_with_their_median(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, taken = [0.0], iter([9.0, 1.0, 7.0, 3.0, 2.0, 2.0, 8.0])
+    order: list[str] = []
+
+    class Sleeps:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def explain(self, texts: Any, classifier: Any, seed: int = 0) -> None:
+            order.append(self.name)
+            now[0] += next(taken) if self.name == "a" else 1.0
+
+    known: Any = as_classifier(lambda texts: np.full((len(texts), 2), 0.5), ["a", "b"], "known")
+    monkeypatch.setattr("xai_lib.metrics.cost.time.perf_counter", lambda: now[0])
+    methods = {name: Sleeps(name) for name in ("a", "b")}
+    found = turns.in_turns(methods, ["x", "y"], known, 0, "key", repeats=3)["seconds"]
+    assert order == ["a", "a", "b", "b", *["a", "b"] * 5]
+    # After the warm-up of 9 seconds: the medians of 1, 7, 3 and of 2, 2, 8.
+    assert {name: one.tolist() for name, one in found.items()} == {"a": [3, 2], "b": [1, 1]}

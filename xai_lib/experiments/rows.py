@@ -32,21 +32,54 @@ def estimate_row(place: Row, values: np.ndarray, seed: int) -> Row:
     return {**place, **interval(values, seed)}
 
 
-def runs_row(place: Row, values: np.ndarray) -> Row:
-    """Write the mean over a few runs with its t-interval; one run has no interval."""
-    found = t_interval(values) if len(values) > 1 else None
-    mean = float(np.mean(values))
-    low, high = (mean, mean) if found is None else (found.low, found.high)
-    return {**place, "mean": mean, "low": low, "high": high, "n": len(values)}
+def runs_row(place: Row, values: np.ndarray, least: float = -np.inf, most: float = np.inf) -> Row:
+    """Write the mean over a few runs with its t-interval.
+
+    Parameters
+    ----------
+    place
+        Columns that say where.
+    values
+        (n,) one number for each run. A single one has no interval.
+    least, most
+        What the quantity can be: an interval ends there, which a t-interval of two runs would not.
+    """
+    found = t_interval(values)
+    place = {**place, "mean": found.mean, "low": None, "high": None, "n": found.n}
+    if found.n > 1:
+        place |= {"low": max(found.low, least), "high": min(found.high, most)}
+    return place
 
 
-def defined_row(place: Row, values: np.ndarray, seed: int) -> Row:
-    """Do the same over the values that are not NaN; n says how many, 0 if there are none."""
+def yes_or_no(values: np.ndarray) -> np.ndarray:
+    """Return values as booleans if all of them are 0 or 1, and otherwise as they are.
+
+    For what is true or false of a text and was averaged over runs: where the runs say the same of
+    each text, the mean is a share of texts, with the intervals and tests of one.
+    """
+    values = np.asarray(values)
+    return values.astype(bool) if np.isin(values, (0, 1)).all() else values
+
+
+def defined_row(place: Row, values: np.ndarray, seed: int, share: bool = False) -> Row:
+    """Write a mean over the values that are not NaN.
+
+    Parameters
+    ----------
+    place
+        Columns that say where.
+    values
+        (n,) numbers or booleans. The row's n says how many are not NaN, 0 if there are none.
+    seed
+        Seed of the bootstrap.
+    share
+        Whether a value is true or false, or the mean of that over runs, see `yes_or_no`.
+    """
     kept = _defined(values)
     values = np.asarray(values)[kept]
     if not len(values):
         return {**place, "mean": None, "low": None, "high": None, "n": 0}
-    return estimate_row(place, values, seed)
+    return estimate_row(place, yes_or_no(values) if share else values, seed)
 
 
 def compare_rows(
@@ -54,6 +87,7 @@ def compare_rows(
     values: Mapping[str, np.ndarray],
     pairs: Sequence[tuple[str, str]],
     seed: int,
+    share: bool = False,
 ) -> list[Row]:
     """Compare methods on the texts on which both are defined.
 
@@ -68,6 +102,8 @@ def compare_rows(
         out.
     seed
         Seed of the bootstrap.
+    share
+        As for `defined_row`.
 
     Returns
     -------
@@ -83,6 +119,8 @@ def compare_rows(
         if not both.any():
             continue
         pair = {name: np.asarray(values[name])[both] for name in (first, second)}
+        if share:
+            pair = {name: yes_or_no(some) for name, some in pair.items()}
         found = dict(compare_pairs(pair, first, seed=seed).iloc[0])
         rows.append({**place, **{str(k): v for k, v in found.items() if k != "p_holm"}})
     return rows

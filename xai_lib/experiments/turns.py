@@ -31,7 +31,12 @@ class Prediction:
 
 
 def in_turns(
-    methods: Mapping[str, Explains], texts: list[str], box: Classifier, seed: int, key: str
+    methods: Mapping[str, Explains],
+    texts: list[str],
+    box: Classifier,
+    seed: int,
+    key: str,
+    repeats: int = 1,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Time methods text by text, so that what else the machine does hits all alike.
 
@@ -47,25 +52,32 @@ def in_turns(
         Seed of the explanations.
     key
         For the progress line.
+    repeats
+        Rounds over the methods for each text.
 
     Returns
     -------
     dict of str to dict of str to (n,) array
-        ``"seconds"`` and ``"model calls"`` of each method.
+        ``"seconds"`` and ``"model calls"`` of each method; a text's is the median of its rounds.
     """
     parts: dict[str, dict[str, list[float]]] = {
         what: {name: [] for name in methods} for what in (SECONDS, CALLS)
     }
     report = progress(f"{key}, timing {len(methods)} methods")
     for i, text in enumerate(texts):
-        for name, explainer in methods.items():
+        rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
+        for once in range(repeats):
+            for name, explainer in methods.items():
 
-            def explain(one: str, explainer: Explains = explainer) -> object:
-                return explainer.explain([one], box, seed)
+                def explain(one: str, explainer: Explains = explainer) -> object:
+                    return explainer.explain([one], box, seed)
 
-            timing = measure(explain, [text], box, warm_up=1 if i == 0 else 0)
-            parts[SECONDS][name].append(float(timing.seconds[0]))
-            parts[CALLS][name].append(float(timing.model_calls[0]))
+                timing = measure(explain, [text], box, warm_up=1 if i == once == 0 else 0)
+                rounds[name].append((float(timing.seconds[0]), float(timing.model_calls[0])))
+        for name, taken in rounds.items():
+            seconds, calls = np.median(taken, axis=0)
+            parts[SECONDS][name].append(float(seconds))
+            parts[CALLS][name].append(float(calls))
         report(i + 1, len(texts))
     return {
         what: {name: np.array(values) for name, values in table.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -145,8 +145,9 @@ class Explainer(ABC):
             )
             attributions += [next(found if one.n_features else empty) for one in chunk]
         seconds = (time.perf_counter() - start) / max(len(instances), 1)
+        settings = self.settings()
         return [
-            self.as_explanation(one, part, classifier, seed, seconds)
+            self.as_explanation(one, part, classifier, seed, seconds, settings)
             for one, part in zip(instances, attributions, strict=True)
         ]
 
@@ -187,6 +188,7 @@ class Explainer(ABC):
         classifier: Classifier,
         seed: int = 0,
         seconds: float = 0.0,
+        settings: Mapping[str, Any] | None = None,
     ) -> Explanation | ImageExplanation:
         """Turn what was found out about an instance into an `Explanation`.
 
@@ -200,6 +202,8 @@ class Explainer(ABC):
             The black box.
         seed, seconds
             Recorded with the explanation.
+        settings
+            What `settings` returns, where many explanations share it.
 
         Returns
         -------
@@ -216,7 +220,7 @@ class Explainer(ABC):
             "seconds": seconds,
             "intercept": part.intercept,
             "link": part.link,
-            "settings": self.settings(),
+            "settings": self.settings() if settings is None else settings,
             "diagnostics": part.diagnostics or {},
         }
         if isinstance(one, ImageInstance):

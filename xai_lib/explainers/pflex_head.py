@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 
 from xai_lib.models.states import States
@@ -17,6 +18,9 @@ class HeadShape:
     widths: tuple[int, ...]
     dropout: float
 
+
+# States that are mapped at once: what comes out of each layer stays in the processor's cache.
+_ROWS = 1024
 
 HEADS = {
     "paper": HeadShape((512, 128, 64), 0.2),
@@ -56,7 +60,11 @@ class Head(torch.nn.Module):
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Map (m, d) hidden states to (m, 64); the last layer is not rectified."""
-        mapped: torch.Tensor = self.layers(states)
+        mapped = states
+        for layer in self.layers:
+            # Dropout does nothing after training, but calling it takes time.
+            if self.training or not isinstance(layer, torch.nn.Dropout):
+                mapped = layer(mapped)
         return mapped
 
 
@@ -81,7 +89,8 @@ def similarities(
     (N,) tensor
         From -1 to 1.
     """
-    mapped = head(torch.cat([first, words]))
+    states = torch.cat([first, words])
+    mapped = torch.cat([head(some) for some in states.split(_ROWS)])
     unit = torch.nn.functional.normalize(mapped.float(), dim=1)
     n = len(first)
     return (unit[n:] * unit[:n].index_select(0, text)).sum(dim=1)
@@ -89,9 +98,8 @@ def similarities(
 
 def text_of_word(states: States) -> torch.Tensor:
     """Return the (N,) number of the text that each word belongs to."""
-    counts = torch.from_numpy(states.counts)
-    of_word = torch.repeat_interleave(torch.arange(len(counts)), counts)
-    return of_word.to(states.first.device)
+    of_word = np.repeat(np.arange(len(states.counts)), states.counts)
+    return torch.from_numpy(of_word).to(states.first.device)
 
 
 def pflex_loss(

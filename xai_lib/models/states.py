@@ -123,6 +123,34 @@ def layer_indices(layers: Sequence[int], n_layers: int) -> list[int]:
     return [layer % (n_layers + 1) for layer in layers]
 
 
+def in_order(states: States, order: np.ndarray) -> States:
+    """Bring states that were found batch by batch into the order of the instances.
+
+    Parameters
+    ----------
+    states
+        Of n instances, those of `order` one after another; but `counts` is in their own order.
+    order
+        (n,) int: a permutation of the instances.
+
+    Returns
+    -------
+    States
+    """
+    back = np.argsort(order)
+    ends = np.cumsum(states.counts[order])
+    starts = ends - states.counts[order]
+    place = np.concatenate([np.arange(starts[i], ends[i]) for i in back])
+    device = states.first.device
+    return States(
+        states.probabilities[back],
+        states.first[torch.from_numpy(back).to(device)],
+        states.words[torch.from_numpy(place).to(device)],
+        states.counts,
+        states.tokens[place],
+    )
+
+
 def word_means(
     states: torch.Tensor, word: Sequence[np.ndarray], counts: np.ndarray
 ) -> tuple[torch.Tensor, np.ndarray]:

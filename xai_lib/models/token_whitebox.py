@@ -11,7 +11,7 @@ import torch
 
 from xai_lib.models.batching import softmax
 from xai_lib.models.class_vectors import class_vectors_of
-from xai_lib.models.states import States, layer_indices, word_means
+from xai_lib.models.states import States, in_order, layer_indices, word_means
 from xai_lib.models.token_classifier import TokenClassifier
 from xai_lib.models.whitebox import Embedded
 from xai_lib.text import TextInstance
@@ -209,24 +209,31 @@ class TokenWhiteBox(TokenClassifier):
         encoded = [self._encode(one) for one in instances]
         counts = np.array([len(one.spans) for one in instances], dtype=np.int64)
         lengths = np.array([len(one.ids) for one in encoded], dtype=np.int64)
-        logits = np.empty((len(encoded), len(self.classes)), dtype=np.float32)
-        shape = (len(wanted), self.width)
-        starts = np.concatenate([[0], np.cumsum(counts)])
-        # Outside of inference mode, so that a head can be trained on what comes out.
-        first = torch.empty(len(encoded), *shape, device=self.device)
-        words = torch.empty(int(starts[-1]), *shape, device=self.device)
-        tokens = np.empty(len(words), dtype=np.int64)
+        logits = [np.empty((0, len(self.classes)), dtype=np.float32)]
+        nothing = torch.empty(0, len(wanted), self.width, device=self.device)
+        first, words = [nothing], [nothing]
+        tokens = [np.empty(0, dtype=np.int64)]
+        batches = self._batches(lengths)
         with torch.inference_mode():
-            for width, rows in self._batches(lengths):
+            for width, rows in batches:
                 arguments = self._padded([encoded[i].ids for i in rows], width)
                 answer, layers_of, texts = self._with_states(arguments, wanted)
-                logits[rows] = answer[: len(rows)].float().cpu().numpy()
+                logits.append(answer[: len(rows)].float().cpu().numpy())
                 states = torch.stack([one[: len(rows)] for one in layers_of], dim=1).float()
                 means, n_tokens = word_means(states, [encoded[i].word for i in rows], counts[rows])
-                place = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in rows])
-                tokens[place] = n_tokens
-                first[torch.from_numpy(rows).to(self.device)] = texts[: len(rows)].float()
-                words[torch.from_numpy(place).to(self.device)] = means
+                first.append(texts[: len(rows)].float())
+                words.append(means)
+                tokens.append(n_tokens)
         self.calls += len(encoded)
-        answers = self._checked(softmax(logits), len(encoded), lambda i: instances[i].text)
-        return States(answers, first, words, counts, tokens)
+        # Outside of inference mode, so that a head can be trained on what comes out.
+        found = States(
+            softmax(np.concatenate(logits)),
+            torch.cat(first),
+            torch.cat(words),
+            counts,
+            np.concatenate(tokens),
+        )
+        if len(batches) > 1:
+            found = in_order(found, np.concatenate([rows for _, rows in batches]))
+        self._checked(found.probabilities, len(encoded), lambda i: instances[i].text)
+        return found

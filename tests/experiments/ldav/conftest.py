@@ -63,7 +63,7 @@ def make_box(
         made.output.bias *= 0.1
     box: Any = as_scratch(made, vocabulary, name, TRAIN.classes, "cpu", "float32", 20)
     box.card = {
-        "name": name, "base": "made up", "accuracy": 0.5 + seed / 100, "n_test": 10,
+        "name": name, "base": "made up", "accuracy": 0.5 + seed / 1000, "n_test": 10,
         "recipe": {"network": network},
     }  # fmt: skip
     return box

@@ -64,7 +64,9 @@ def test_accuracy_is_gained_text_by_text(setting: Setting) -> None:
         row = by["macro-F1", name]
         assert row["mean"] == pytest.approx(sum(scores) / 2)
         half = stats.t.ppf(0.975, 1) * abs(scores[0] - scores[1]) / 2
-        assert row["low"] == pytest.approx(row["mean"] - half)
+        # A score is from 0 to 1, wherever two runs would let the interval end.
+        assert row["low"] == pytest.approx(max(row["mean"] - half, 0))
+        assert row["high"] == pytest.approx(min(row["mean"] + half, 1))
         assert row["n"] == 2
     (pair,) = pairs
     assert (pair["first"], pair["second"], pair["difference"]) == ("ldav", "plain", 0.25)
@@ -81,6 +83,33 @@ def test_the_spread_over_the_runs(setting: Setting) -> None:
     spread = [row["sd"] for row in rows if row["measure"] == "accuracy"]
     # 2/4 and 4/4; one run has no spread.
     assert spread == [pytest.approx(math.sqrt(0.125)), None]
+
+
+def test_one_run_is_a_share_of_texts(setting: Setting) -> None:
+    found = {"plain": given([[0, 1, 1, 1]]), "ldav": given([[0, 0, 1, 2]])}
+    rows, (pair,) = accuracy.accuracy_rows(setting, found, 1)
+    by = {(row["measure"], row["training"]): row for row in rows}
+    gained = by["accuracy gained", "ldav"]
+    right = {name: (one.probabilities[0].argmax(axis=1) == one.labels) for name, one in found.items()}
+    for name, values in right.items():
+        low, high = wilson(int(values.sum()), len(values))
+        assert by["accuracy", name]["low"] == pytest.approx(low)
+        assert by["accuracy", name]["high"] == pytest.approx(high)
+        assert by["macro-F1", name]["low"] is by["macro-F1", name]["high"] is None
+    assert pair["test"] == "mcnemar"
+    won = int((right["ldav"] & ~right["plain"]).sum())
+    lost = int((right["plain"] & ~right["ldav"]).sum())
+    assert pair["p"] == pytest.approx(stats.binomtest(won, won + lost).pvalue)
+    assert gained["mean"] == pytest.approx((won - lost) / 4)
+    assert (gained["low"], gained["high"], gained["n"]) == (pair["low"], pair["high"], 4)
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """Solve (share - p)^2 = z^2 p (1 - p) / n for p."""
+    share, z = hits / n, stats.norm.ppf(0.975)
+    a, b, c = 1 + z**2 / n, -(2 * share + z**2 / n), share**2
+    low, high = np.sort(np.roots([a, b, c]).real)
+    return float(low), float(high)
 
 
 def test_dbpedia_has_a_fifteenth_class(make_setting: Callable[..., Setting]) -> None:

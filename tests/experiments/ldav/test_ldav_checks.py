@@ -147,8 +147,8 @@ def test_what_is_timed(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "OTHERS", ("occlusion", "lime", "random"))
     asked: list[Any] = []
 
-    def in_turns(methods: Any, texts: Any, box: Any, seed: int, key: str) -> Any:
-        asked.append((list(methods), texts, box, seed, key))
+    def in_turns(methods: Any, texts: Any, box: Any, seed: int, key: str, repeats: int) -> Any:
+        asked.append((list(methods), texts, box, seed, key, repeats))
         assert methods["lime"].settings()["n_samples"] == 40
         assert methods["occlusion"].settings()["removal"] == "pad"
         seconds = {"prediction": [1.0, 3.0], "ldav": [2.0, 5.0], "occlusion": [8.0, 9.0],
@@ -160,7 +160,7 @@ def test_what_is_timed(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["prediction", "ldav", "occlusion", "lime"]
     # Random scores cost nothing that one would want to know.
     assert asked == [
-        (names, list(sample.data.texts[:2]), sample.setting.classifier, 3, "ag_news_bilstm")
+        (names, list(sample.data.texts[:2]), sample.setting.classifier, 3, "ag_news_bilstm", 1)
     ]
     assert [(row["method"], row["mean"], row["n"]) for row in rows] == [
         ("prediction", 2.0, 2), ("ldav", 3.5, 2), ("occlusion", 8.5, 2), ("lime", 4.5, 2)

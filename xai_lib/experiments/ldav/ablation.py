@@ -170,10 +170,13 @@ def variant_rows(sample: Sample) -> tuple[list[Row], list[Row]]:
         norms = [float(box.class_vectors.norm(dim=1).mean()) for box in boxes]
         rows.append(
             runs_row(
-                {**place, "measure": "accuracy"}, np.array([b.card["accuracy"] for b in boxes])
+                {**place, "measure": "accuracy"},
+                np.array([box.card["accuracy"] for box in boxes]),
+                0,
+                1,
             )
         )
-        rows.append(runs_row({**place, "measure": "length of the vectors"}, np.array(norms)))
+        rows.append(runs_row({**place, "measure": "length of the vectors"}, np.array(norms), 0))
     pairs: list[Row] = []
     for measure in (SWITCHING, COMPREHENSIVENESS):
         values = {name: table[measure][name] for name, table in tables.items()}

@@ -9,7 +9,7 @@ import numpy as np
 
 from xai_lib.experiments.ldav.layout import DATA
 from xai_lib.experiments.ldav.networks import LDAV, PLAIN, network, runs_of
-from xai_lib.experiments.rows import Row, compare_rows, estimate_row, runs_row
+from xai_lib.experiments.rows import Row, compare_rows, defined_row, runs_row
 from xai_lib.experiments.study import Setting
 from xai_lib.metrics import expected_calibration_error, macro_f1, macro_f1_with_empty
 from xai_lib.models.zoo_entries import ZOO
@@ -109,23 +109,22 @@ def accuracy_rows(
         place: Row = {"setting": setting.key, column: name}
         values[name] = one.right.mean(axis=0)
         spread = {"sd": _spread(one.right.mean(axis=1)), "runs": len(one.right)}
-        rows.append(
-            {**estimate_row({**place, "measure": "accuracy"}, values[name], seed), **spread}
-        )
+        where: Row = {**place, "measure": "accuracy"}
+        rows.append({**defined_row(where, values[name], seed, share=True), **spread})
         scores = one.f1()
         n_classes = int(one.probabilities.shape[2])
         counted = COUNTED.get(str(setting.profile["dataset"]), n_classes)
         with_empty = np.array([macro_f1_with_empty(s, n_classes, counted) for s in scores])
-        rows.append(runs_row({**place, "measure": "macro-F1"}, with_empty))
+        rows.append(runs_row({**place, "measure": "macro-F1"}, with_empty, 0, 1))
         if counted != n_classes:
             where = {**place, "measure": f"macro-F1 over {n_classes} classes"}
-            rows.append(runs_row(where, scores))
+            rows.append(runs_row(where, scores, 0, 1))
     first, second = list(found)[:2]
+    at: Row = {"setting": setting.key, "measure": "accuracy"}
+    pairs = compare_rows(at, values, [(second, first)], seed, share=True)
     gained: Row = {"setting": setting.key, "measure": "accuracy gained", column: second}
-    rows.append(estimate_row(gained, values[second] - values[first], seed))
-    pairs = compare_rows(
-        {"setting": setting.key, "measure": "accuracy"}, values, [(second, first)], seed
-    )
+    gained |= {end: pairs[0][end] for end in ("low", "high", "n")}
+    rows.append({**gained, "mean": pairs[0]["difference"]})
     return rows, pairs
 
 
@@ -149,6 +148,8 @@ def calibration_rows(setting: Setting, found: dict[str, Answers]) -> list[Row]:
         runs_row(
             {"setting": setting.key, "measure": "expected calibration error", "training": name},
             one.calibration(),
+            0,
+            1,
         )
         for name, one in found.items()
     ]

@@ -128,7 +128,8 @@ def planted_rows(sample: Sample) -> list[Row]:
     for name, runs in values.items():
         right = ~np.isnan(runs).all(axis=0)
         found = np.nanmean(np.array(runs)[:, right], axis=0)
-        rows.append(defined_row({"setting": setting.key, "training": name}, found, seed))
+        place: Row = {"setting": setting.key, "training": name}
+        rows.append(defined_row(place, found, seed, share=True))
     return rows
 
 
@@ -151,7 +152,8 @@ def cost_rows(sample: Sample) -> tuple[list[Row], list[Row]]:
         name: make_method(name, setting.profile) for name in (LDAV, *OTHERS) if name != RANDOM
     }
     timed = {PREDICTION: Prediction(), **methods}
-    found = in_turns(timed, texts, network(setting), seed, setting.key)[SECONDS]
+    repeats = int(setting.profile.get("cost_repeats", 1))
+    found = in_turns(timed, texts, network(setting), seed, setting.key, repeats)[SECONDS]
     place: Row = {"setting": setting.key}
     rows = [estimate_row({**place, "method": name}, one, seed) for name, one in found.items()]
     against = [(LDAV, name) for name in timed if name != LDAV]

@@ -32,6 +32,8 @@ AOPC: dict[str, tuple[float, ...]] = {
 SWITCHING, NEVER = "switching point", "never switches"
 RETAINED, LOG_RATIO = "same prediction", "log ratio"
 COMPREHENSIVENESS, SUFFICIENCY = "comprehensiveness", "sufficiency"
+# Of a text and a run they are true or false.
+SHARES_OF_TEXTS = (NEVER, RETAINED)
 _CHUNK = 100
 
 Values = dict[str, dict[str, np.ndarray]]
@@ -229,7 +231,7 @@ def curve_rows(
         to 10 words.
     """
     place: Row = {"setting": sample.setting.key, **({"measure": measure} if named else {})}
-    table = values[measure]
+    table, share = values[measure], measure in SHARES_OF_TEXTS
     rows: list[Row] = []
     pairs: list[Row] = []
     columns: list[Row] = [
@@ -238,9 +240,9 @@ def curve_rows(
     ]
     for j, where in enumerate(columns):
         here = {name: found[:, j] for name, found in table.items()}
-        rows += _rows({**place, **where}, here, sample.seed)
+        rows += _rows({**place, **where}, here, sample.seed, share)
         if where["share"] is not None:
-            pairs += against({**place, **where}, here, reference, sample.seed)
+            pairs += against({**place, **where}, here, reference, sample.seed, share)
     pooled = {name: found[:, 1 : len(KS)].mean(axis=1) for name, found in table.items()}
     last: Row = {**place, "k": POOLED, "share": None}
     rows += _rows(last, pooled, sample.seed)
@@ -274,24 +276,36 @@ def measure_rows(
     pairs: list[Row] = []
     for measure in measures:
         place: Row = {"setting": sample.setting.key, "measure": measure}
-        rows += _rows(place, values[measure], sample.seed)
+        share = measure in SHARES_OF_TEXTS
+        rows += _rows(place, values[measure], sample.seed, share)
         if compared is None or measure in compared:
-            pairs += against(place, values[measure], reference, sample.seed)
+            pairs += against(place, values[measure], reference, sample.seed, share)
     return rows, pairs
 
 
 def against(
-    place: Row, values: Mapping[str, np.ndarray], reference: Sequence[str], seed: int
+    place: Row,
+    values: Mapping[str, np.ndarray],
+    reference: Sequence[str],
+    seed: int,
+    share: bool = False,
 ) -> list[Row]:
-    """Compare each of some methods with all the others, on the texts that both explain."""
+    """Compare each of some methods with all the others, on the texts that both explain.
+
+    For `share` see `xai_lib.experiments.rows.compare_rows`.
+    """
     pairs = [
         (first, second)
         for i, first in enumerate(one for one in reference if one in values)
         for second in values
         if second != first and second not in reference[:i]
     ]
-    return compare_rows(place, values, pairs, seed)
+    return compare_rows(place, values, pairs, seed, share)
 
 
-def _rows(place: Row, values: Mapping[str, np.ndarray], seed: int) -> list[Row]:
-    return [defined_row({**place, "method": name}, some, seed) for name, some in values.items()]
+def _rows(
+    place: Row, values: Mapping[str, np.ndarray], seed: int, share: bool = False
+) -> list[Row]:
+    return [
+        defined_row({**place, "method": name}, some, seed, share) for name, some in values.items()
+    ]

@@ -39,14 +39,14 @@ def correlation_rows(setting: Setting) -> list[Row]:
     )
     classes = setting.classifier.classes
     rows = [
-        runs_row({"setting": setting.key, "class": one, "other": other}, found[:, i, j])
+        runs_row({"setting": setting.key, "class": one, "other": other}, found[:, i, j], -1, 1)
         for i, one in enumerate(classes)
         for j, other in enumerate(classes)
     ]
     apart = ~np.eye(len(classes), dtype=bool)
     largest = found[:, apart].max(axis=1)
     place = {"setting": setting.key, "class": "largest", "other": "between classes"}
-    return [*rows, runs_row(place, largest)]
+    return [*rows, runs_row(place, largest, -1, 1)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +156,8 @@ def cloud_rows(
         place: Row = {"setting": setting.key, "training": training}
         for name, values in tables[training].items():
             rows.append(defined_row({**place, "measure": name}, values, seed))
-        rows.append(runs_row({**place, "measure": "variance on two components"}, np.array(shares)))
+        held: Row = {**place, "measure": "variance on two components"}
+        rows.append(runs_row(held, np.array(shares), 0, 1))
     pairs: list[Row] = []
     for name in tables[trainings[0]]:
         where: Row = {"setting": setting.key, "measure": name}
@@ -197,8 +198,7 @@ def phrase_rows(setting: Setting, item: str = "table-9") -> list[Row]:
         where = {**place, "class": "printed class first"}
         if set(own) == set(classes):
             best = classes.index(max(own, key=lambda name: own[name]))
-            first = (found[:, i].argmax(axis=1) == best).astype(float)
-            rows.append(runs_row(where, first))
+            rows.append(estimate_row(where, found[:, i].argmax(axis=1) == best, 0))
         else:
             rows.append({**where, "mean": None, "low": None, "high": None, "n": 0})
     return rows
