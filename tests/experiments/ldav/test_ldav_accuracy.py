@@ -90,7 +90,9 @@ def test_one_run_is_a_share_of_texts(setting: Setting) -> None:
     rows, (pair,) = accuracy.accuracy_rows(setting, found, 1)
     by = {(row["measure"], row["training"]): row for row in rows}
     gained = by["accuracy gained", "ldav"]
-    right = {name: (one.probabilities[0].argmax(axis=1) == one.labels) for name, one in found.items()}
+    right = {
+        name: (one.probabilities[0].argmax(axis=1) == one.labels) for name, one in found.items()
+    }
     for name, values in right.items():
         low, high = wilson(int(values.sum()), len(values))
         assert by["accuracy", name]["low"] == pytest.approx(low)
