@@ -108,10 +108,34 @@ def test_settings_reach_the_method(model: None, monkeypatch: pytest.MonkeyPatch)
     }
 
 
+def test_a_missing_picture_is_not_explained_as_words(model: None) -> None:
+    code, out, err = call("explain", "no/such/photo.JPG", "--model", "any")
+    assert (code, out) == (2, "")
+    assert "there is no picture no/such/photo.JPG" in err
+    code, out, _ = call("explain", "-", "--model", "any", "--method", "random", stdin="photo.jpg")
+    assert code == 0
+    assert "photo" in out
+    code, out, _ = call("explain", "look at photo.jpg", "--model", "any", "--method", "random")
+    assert code == 0
+
+
+def test_methods_says_what_each_needs() -> None:
+    code, out, err = call("methods")
+    assert (code, err) == (0, "")
+    rows = {line.split("│")[1].strip(): line for line in out.splitlines() if line.startswith("│")}
+    assert set(xai_lib.methods()) <= set(rows)
+    assert "texts and images" in rows["lime"]
+    assert "the inside of the model" in rows["grad_cam"]
+    assert "images" in rows["grad_cam"]
+    assert "texts" not in rows["grad_cam"]
+    assert "answers, and a teacher" in rows["l2e"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--method", "limee"], "limee"),
+        (["--method", "grad_cam"], "explain these are: lime, lipex, kernel_shap"),
         (["--set", "removal"], "--set needs NAME=VALUE, not 'removal'"),
         (["--top", "0"], "top must be 1 or more, not 0"),
         (["--html", "/no/such/folder/x.html"], "the folder of /no/such/folder/x.html does not"),

@@ -1,33 +1,29 @@
-"""The command line: xai-lib run | publish | book | explain | data | bench."""
+"""The command line: xai-lib run | publish | book | explain | methods | data | bench."""
 
 from __future__ import annotations
 
 import functools
-import json
 import subprocess
 import sys
 from collections.abc import Callable
-from html import escape as html_text
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from xai_lib.terminal import explanation_page, explanation_table, read_settings
+
 if TYPE_CHECKING:
-    from xai_lib.explanation import Explanation
-    from xai_lib.image_explanation import ImageExplanation
-    from xai_lib.matrix_explanation import MatrixExplanation
     from xai_lib.runner.project import Project
 
 # Commands import what they need: `xai-lib --help` answers at once, without loading torch.
 
 P = ParamSpec("P")
 
-# Of a network with a thousand classes nobody wants all.
-CLASSES_SHOWN = 20
+# A word that ends so is the file of a picture.
+PICTURES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 app = typer.Typer(
     help="Explain text classifiers, and rebuild the book that checks how well that works.",
@@ -154,7 +150,9 @@ def explain(
     model: Annotated[
         str, typer.Option(help="Name in the zoo, folder of a Hugging Face classifier, or hub id.")
     ],
-    method: Annotated[str | None, typer.Option(help="Name of the method; default lipex.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Name of the method, see xai-lib methods; default lipex.")
+    ] = None,
     explainer: Annotated[
         Path | None, typer.Option(help="Folder of a fitted explainer, in place of a method.")
     ] = None,
@@ -174,7 +172,7 @@ def explain(
     ] = None,
 ) -> None:
     """Explain one text, or one picture, of a model."""
-    settings = _settings(setting or [])
+    settings = read_settings(setting or [])
     if n_samples is not None:
         settings["n_samples"] = n_samples
     for file in (html, json_file):
@@ -197,21 +195,39 @@ def explain(
     text = " ".join(words)  # A text without quotes comes as its words.
     if text == "-":
         text = sys.stdin.read()
+    elif Path(text).suffix.lower() in PICTURES and not (" " in text or Path(text).is_file()):
+        raise ValueError(f"there is no picture {text}; words that look like one go in by -")
     by = (method or "lipex") if explainer is None else xai_lib.load_explainer(explainer)
     classifier = xai_lib.load_classifier(model, device=device)
     explanation = xai_lib.explain(text, classifier, method=by, seed=seed, **settings)
-    Console().print(_table(explanation, top))
+    Console().print(explanation_table(explanation, top))
     unread = getattr(explanation, "truncated_words", 0)
     note = f"; the model did not read the last {unread} words" if unread else ""
     calls = explanation.model_calls
     cost = f"{calls} model call{'s' * (calls != 1)}, {explanation.seconds:.2f} s"
     _say(f"{explanation.method}: {cost}{note}")
     if html is not None:
-        html.write_text(_page(explanation), "utf-8")
+        html.write_text(explanation_page(explanation), "utf-8")
         _say(f"heat map: {html}")
     if json_file is not None:
         json_file.write_text(explanation.to_json(), "utf-8")
         _say(f"explanation: {json_file}")
+
+
+@app.command(name="methods")
+@one_line_errors
+def methods_command() -> None:
+    """List the methods: what they explain, and what they need of the model."""
+    from xai_lib.explainers import explainer_class, methods
+
+    listing = Table("method", "explains", "needs")
+    for name in methods():
+        kind = explainer_class(name)
+        needs = "the inside of the model" if kind.white_box else "answers"
+        if kind.amortised:
+            needs += ", and a teacher"
+        listing.add_row(name, " and ".join(f"{one}s" for one in kind.modalities), needs)
+    Console().print(listing)
 
 
 @app.command()
@@ -289,52 +305,6 @@ def _fail(message: str, code: int) -> typer.Exit:
     console = Console(stderr=True)
     console.print(f"Error: {message}", markup=False, highlight=False, soft_wrap=True)
     return typer.Exit(code)
-
-
-def _settings(pairs: list[str]) -> dict[str, Any]:
-    """Read NAME=VALUE; a value is JSON where it can be (5, 0.1, true, null), else a string."""
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.isidentifier():
-            raise ValueError(f"--set needs NAME=VALUE, not {pair!r}")
-        try:
-            settings[name] = json.loads(value)
-        except ValueError:
-            settings[name] = value
-    return settings
-
-
-def _table(explanation: MatrixExplanation, top: int) -> Table:
-    """Lay out the strongest features of the likeliest classes."""
-    table = Table("class", "probability", "strongest features (+ supports the class)")
-    explained = explanation.explained
-    likeliest = sorted(
-        range(len(explanation.classes)), key=lambda c: (-explanation.probabilities[c], c)
-    )
-    for index in likeliest[:CLASSES_SHOWN]:
-        words = "not explained by this method"
-        if explained[index]:
-            pairs = explanation.top(top, of=index)
-            words = "  ".join(f"{word} {weight:+.3f}" for word, weight in pairs) or "no features"
-        table.add_row(
-            escape(explanation.classes[index]),
-            f"{explanation.probabilities[index]:.3f}",
-            escape(words),
-            style="bold" if index == explanation.predicted else "",
-        )
-    return table
-
-
-def _page(explanation: Explanation | ImageExplanation) -> str:
-    """Make a whole HTML page of the heat map, readable in a light and a dark browser."""
-    title = html_text(f"{explanation.method}: {explanation.classes[explanation.predicted]}")
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{title}</title>\n</head>\n<body>\n{explanation.to_html()}\n</body>\n</html>\n"
-    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ one folder.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -20,8 +19,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from xai_lib.atomic import replace_file, sweep
+from xai_lib.corpus_manifest import claim, make_manifest, read_manifest
 from xai_lib.explanation import Explanation, class_columns
-from xai_lib.lossless import decode, encode, plain
 from xai_lib.models.base import Classifier, check_classifier
 from xai_lib.progress import reporter
 from xai_lib.text import Span
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
     from xai_lib.explainers.base import Explainer
 
-FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
 CACHED_PARTS = 4
 # Probabilities that differ by less are the same answer, from another batch or device.
 SAME_ANSWER = 1e-2
@@ -111,8 +108,8 @@ def explain_corpus(
 
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = _manifest(texts, classifier, explainer, seed, chunk_size)
-    _claim(folder, manifest)
+    manifest = make_manifest(texts, classifier, explainer, seed, chunk_size)
+    claim(folder, manifest)
     sweep(folder)
     corpus = CorpusExplanations(folder)
     missing = [part for part in range(corpus.n_parts) if not corpus.part_is_valid(part)]
@@ -157,7 +154,7 @@ class CorpusExplanations(Sequence[Explanation]):
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.manifest = _read_manifest(self.folder)
+        self.manifest = read_manifest(self.folder)
         self._read = lru_cache(maxsize=CACHED_PARTS)(self._read_part)
 
     @property
@@ -272,41 +269,6 @@ class CorpusExplanations(Sequence[Explanation]):
         return documents
 
 
-# -- manifest -----------------------------------------------------------------------------------
-
-
-def _manifest(
-    texts: list[str], classifier: Classifier, explainer: Explainer, seed: int, chunk_size: int
-) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    for text in texts:
-        raw = text.encode("utf-8", "surrogatepass")
-        digest.update(len(raw).to_bytes(8, "little") + raw)
-    identity = _identity(classifier)
-    return {
-        "format_version": FORMAT_VERSION,
-        "method": explainer.name,
-        "settings": plain(explainer.settings(), "settings"),
-        "seed": int(seed),
-        "classifier": classifier.name,
-        "classes": list(classifier.classes),
-        "precision": classifier.precision,
-        "n": len(texts),
-        "texts_sha256": digest.hexdigest(),
-        "chunk_size": chunk_size,
-        **({} if identity is None else {"identity": identity}),
-    }
-
-
-def _identity(classifier: Classifier) -> str | None:
-    """Return what tells a black box from others by that name, if anything does."""
-    try:
-        found = getattr(classifier, "identity", None) or classifier.fingerprint
-    except ValueError:
-        return None
-    return str(found)
-
-
 def _check_answers(corpus: CorpusExplanations, parts: list[int], classifier: Classifier) -> None:
     """Raise a ValueError if the black box answers otherwise than when the folder was written."""
     if not parts:
@@ -321,62 +283,6 @@ def _check_answers(corpus: CorpusExplanations, parts: list[int], classifier: Cla
         f"{np.round(stored.probabilities, 3).tolist()}, this one {np.round(answer, 3).tolist()}. "
         "Choose another folder, or delete this one."
     )
-
-
-def _claim(folder: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest, or check that the one that is there says the same."""
-    path = folder / MANIFEST
-    orphans = any(folder.glob("part-*.jsonl"))  # before: another process writes parts afterwards
-    if not path.exists():
-        if orphans:
-            raise ValueError(f"{folder} holds parts but no {MANIFEST}; choose another folder.")
-        content = json.dumps(encode(manifest), indent=2, allow_nan=False).encode() + b"\n"
-        replace_file(path, content, exclusive=True)
-    there, here = (_flat(one) for one in (_read_manifest(folder), manifest))
-    differing = [
-        f"{key} is {_short(there, key)} there and {_short(here, key)} here"
-        for key in {**here, **there}
-        if _as_json(there, key) != _as_json(here, key)
-        # Folders of earlier versions do not say.
-        and not (key == "identity" and key not in there)
-    ]
-    if differing:
-        raise ValueError(
-            f"{folder} holds explanations of something else: {'; '.join(differing)}. Choose "
-            "another folder, delete this one, or ask for what it holds."
-        )
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise ValueError(f"{folder} holds no explanations: there is no {MANIFEST}.") from None
-    except ValueError:
-        raise ValueError(f"{path} is damaged: it is not JSON. Choose another folder.") from None
-    if not isinstance(manifest, dict) or manifest.get("format_version") != FORMAT_VERSION:
-        raise ValueError(f"{path} is not a manifest of format version {FORMAT_VERSION}.")
-    lacking = {"n", "chunk_size", "method", "settings", "classes"} - set(manifest)
-    if lacking:
-        raise ValueError(f"{path} is damaged: it lacks {', '.join(sorted(lacking))}.")
-    decoded: dict[str, Any] = decode(manifest)
-    return decoded
-
-
-def _flat(manifest: dict[str, Any]) -> dict[str, Any]:
-    settings = {f"settings.{key}": value for key, value in manifest["settings"].items()}
-    return {key: value for key, value in manifest.items() if key != "settings"} | settings
-
-
-def _as_json(manifest: dict[str, Any], key: str) -> str:
-    """Write a value so that NaN equals NaN, and a missing key nothing else."""
-    return json.dumps(encode(manifest[key])) if key in manifest else ""
-
-
-def _short(manifest: dict[str, Any], key: str) -> str:
-    written = repr(manifest[key]) if key in manifest else "nothing"
-    return written if len(written) <= 80 else written[:77] + "..."
 
 
 # -- files --------------------------------------------------------------------------------------

@@ -127,9 +127,12 @@ class Explainer(ABC):
             raise ValueError("explain takes a list of texts; xai_lib.explain takes one text.")
         check_classifier(classifier)
         if classifier.modality not in self.modalities:
+            from xai_lib.explainers import methods
+
             raise ValueError(
                 f"The method {self.name!r} explains {self.modalities[0]}s, and the "
-                f"classifier {classifier.name!r} reads {classifier.modality}s."
+                f"classifier {classifier.name!r} reads {classifier.modality}s. Methods that "
+                f"explain these are: {', '.join(methods(classifier.modality))}."
             )
         self.check(classifier)
         start = time.perf_counter()
