@@ -27,9 +27,9 @@ def test_without_results_nothing_is_testable(folder):
     assert {v.verdict for v in found} == {"not testable here"}
     verdict = by_id(found)["lipex-tv-near-zero"]
     assert (verdict.effect, verdict.n, verdict.basis) == (None, None, "")
-    assert verdict.sentence == "No result for figure-3 in this run."
+    assert verdict.sentence == "No result for Figure 3 in this run."
     assert by_id(found)["lipex-beats-saliency-images"].sentence == (
-        "No result for table-2 in this run."
+        "No result for Table 2 in this run."
     )
 
 
@@ -63,7 +63,7 @@ def test_images_are_judged_once_there_are_results(save):
     assert found["lipex-tv-near-zero-images"].verdict == "reproduced"
     assert found["lipex-tv-near-zero-images"].effect == 0.9, "the claim is not about LIME"
     assert found["lipex-tv-near-zero"].sentence == (
-        "Figure-3 was not run on Emotion, 20 Newsgroups."
+        "Figure 3 was not run on Emotion, 20 Newsgroups."
     )
 
 
@@ -92,7 +92,7 @@ def test_table_shows_statement_verdict_and_criterion(overlap):
 
 def test_box_gathers_what_cannot_be_tested(overlap):
     text = verdict_box("lipex")
-    assert text.count("No result for table-1 in this run.") == 1
+    assert text.count("No result for Table 1 in this run.") == 1
     assert text.count("reproduced</span>") == 1
     assert "Results from profile ci; planted, standing in for Emotion" in text
 

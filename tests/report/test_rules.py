@@ -136,7 +136,7 @@ def test_methods_and_settings_left_out_are_named(save):
     assert outcome.sentence.endswith("Not run: 20 Newsgroups. Not run: DeepLIFT.")
     outcome = advantage(save, [pair(0.2, second="saliency")])
     assert outcome.verdict == NOT_TESTABLE
-    assert outcome.sentence == "Table-1 has no comparison with LIME."
+    assert outcome.sentence == "Table 1 has no comparison with LIME."
 
 
 def test_advantage_over_cells(save):
@@ -318,7 +318,7 @@ def test_near_without_an_interval_or_without_input(save):
     where = {"method": "lime"}
     with pytest.raises(ResultError, match=r"no entry of rows with .*method = 'lime'"):
         close(save, 0.6, where=where)
-    assert rules.decide({}, claim).sentence == "No result for figure-3 in this run."
+    assert rules.decide({}, claim).sentence == "No result for Figure 3 in this run."
 
 
 # --- ratio --------------------------------------------------------------------------------------
@@ -657,11 +657,11 @@ def test_not_testable_gives_the_reason(save):
     claim = make_claim("level", item="figure-5", at_least=0.5)
     outcome = rules.decide({}, claim)
     assert outcome == rules.Outcome(
-        NOT_TESTABLE, None, None, None, None, "No result for figure-5 in this run."
+        NOT_TESTABLE, None, None, None, None, "No result for Figure 5 in this run."
     )
     result = save("figure-5", curve(0.9, setting="newsgroups20"))
     outcome = rules.decide({"figure-5": result}, claim)
-    assert outcome.sentence == "Figure-5 was not run on Emotion."
+    assert outcome.sentence == "Figure 5 was not run on Emotion."
 
 
 def test_unknown_rule():
@@ -786,7 +786,7 @@ def test_tally_of_several_pairs_names_what_is_missing(save):
     )
     outcome = judge_pairs(save, "mostly", six(SURE), second="saliency")
     assert outcome.verdict == NOT_TESTABLE
-    assert outcome.sentence == "Table-1 has no comparison that the claim asks for."
+    assert outcome.sentence == "Table 1 has no comparison that the claim asks for."
 
 
 def test_tally_refuses_what_no_verdict_should_hide(save):

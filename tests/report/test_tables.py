@@ -194,6 +194,22 @@ def test_comparisons(save):
     assert len(grid(comparisons_table(result, {"k": 1}))) == 2
 
 
+def test_paired_differences_name_what_they_rest_on(save, evidence):
+    data = [evidence["data"][0] | {"stands_for": "Theirs"}]
+    rows = [mean(0.7, setting="emotion", k=1, method="lipex")]
+    pair = {"setting": "emotion", "k": 1, "first": "lipex", "second": "lime", "n": 300,
+            "difference": -0.1, "low": -0.2, "high": 0.01, "p_holm": 0.25}  # fmt: skip
+    html = comparisons_table(save("table-1", rows, [pair], data=data))
+    text = " ".join(BeautifulSoup(html, "html.parser").get_text(" ").split())
+    assert "Table 1, paired. " in text
+    assert "First minus second on the same n texts" in text
+    assert f"Data: {data[0]['name']}, standing in for Theirs" in text
+    for box in evidence["black_box"]:
+        assert box["name"] in text
+    # How large the data are and how good the boxes says the caption of the item itself.
+    assert "held-out accuracy" not in text
+
+
 def test_comparisons_of_one_method_under_two_conditions_name_it(make_result):
     rows = [mean(0.7, setting="imdb_transformer", measure="m", method="lime", training="ldav")]
     pair = {"setting": "imdb_transformer", "measure": "m", "first": "ldav", "second": "plain"}

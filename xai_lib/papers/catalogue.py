@@ -88,6 +88,12 @@ class Item:
     quantity: str
     hide: Mapping[str, tuple[Any, ...]]
 
+    @property
+    def name(self) -> str:
+        """What a reader calls it: ``"Table 1"``, or its title if the paper gives no number."""
+        kind, _, number = self.id.partition("-")
+        return f"{kind.capitalize()} {number}" if self.kind in ("figure", "table") else self.title
+
 
 @dataclass(frozen=True)
 class Claim:

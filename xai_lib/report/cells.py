@@ -253,11 +253,16 @@ def setting_name(claim: papers.Claim, setting: str) -> str:
     return papers.paper(claim.paper).setting_name(setting)
 
 
+def item_named(claim: papers.Claim) -> str:
+    """Name the item that a claim's rule reads for readers."""
+    return papers.item(claim.paper, claim.parameters["item"]).name
+
+
 def result_of(results: Results, claim: papers.Claim) -> Result:
     """Find the result that a claim's rule reads, or say that it cannot be tested."""
     item = claim.parameters["item"]
     if item not in results:
-        raise NotTestableError(f"no result for {item} in this run")
+        raise NotTestableError(f"no result for {item_named(claim)} in this run")
     return results[item]
 
 
@@ -267,7 +272,7 @@ def settings_run(rows: Iterable[Row], claim: papers.Claim) -> list[str]:
     found = [s for s in claim.parameters["settings"] if s in present]
     if not found:
         names = ", ".join(setting_name(claim, s) for s in claim.parameters["settings"])
-        raise NotTestableError(f"{claim.parameters['item']} was not run on {names}")
+        raise NotTestableError(f"{item_named(claim)} was not run on {names}")
     return found
 
 

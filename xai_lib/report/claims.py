@@ -176,7 +176,7 @@ def verdict_box(paper: str, folder: str | Path | None = None) -> Html:
         )
     for reason, statements in waiting.items():
         text = " ".join(escape(statement) for statement in statements)
-        lines.append(f"{badge(NOT_TESTABLE)} {escape(reason)}<br>{small(text)}")
+        lines.append(f"{badge(NOT_TESTABLE)} {text}<br>{small(escape(reason))}")
     listed = "".join(f'<li style="margin:0.55em 0;list-style:none">{line}</li>' for line in lines)
     grounds = " ".join(f"Results from {escape(text)}." for text in _grounds(found))
     content = (

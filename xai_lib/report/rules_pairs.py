@@ -22,6 +22,7 @@ from xai_lib.report.cells import (
     as_list,
     combine,
     difference_of,
+    item_named,
     not_run,
     one_sided,
     result_of,
@@ -56,7 +57,7 @@ def paired_advantage(results: Results, claim: papers.Claim) -> Outcome:
     compared = {row["second"] for row in result.comparisons}
     absent = [method_name(second) for second in seconds if second not in compared]
     if len(absent) == len(seconds):
-        raise NotTestableError(f"{result.item} has no comparison with {', '.join(absent)}")
+        raise NotTestableError(f"{item_named(claim)} has no comparison with {', '.join(absent)}")
     for setting in settings_run(result.comparisons, claim):
         for second in [s for s in seconds if s in compared]:
             pair = {"setting": setting, "first": wanted["first"], "second": second}

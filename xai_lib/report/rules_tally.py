@@ -21,6 +21,7 @@ from xai_lib.report.cells import (
     Outcome,
     Results,
     as_list,
+    item_named,
     not_run,
     one_sided,
     result_of,
@@ -125,7 +126,7 @@ def _tally(results: Results, claim: papers.Claim) -> _Tally:
             cell = replace(cell, status=status)
         found.append((place, sure and not ahead and row["difference"] != 0, cell))
     if not found:
-        raise NotTestableError(f"{result.item} has no comparison that the claim asks for")
+        raise NotTestableError(f"{item_named(claim)} has no comparison that the claim asks for")
     first, second = (_names(wanted[side]) for side in ("first", "second"))
     effects = [cell.effect for _, _, cell in found]
     rest = (

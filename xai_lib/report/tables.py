@@ -124,8 +124,24 @@ def comparisons_table(result: Result, where: Mapping[str, Any] | None = None) ->
     head = [*(_HEADS.get(key, key) for key in keys), "Pair", "Difference [95 %]", "n"]
     if tested:
         head.append("p (Holm)")
-    content = table(head, rows, caption(result), headers=len(keys) + 1)
+    content = table(head, rows, _pairs_caption(result), headers=len(keys) + 1)
     return card(content, f"{item_name(item)}: paired differences")
+
+
+def _pairs_caption(result: Result) -> str:
+    """Say what paired differences are and what they rest on; `caption` has the details."""
+    item = papers.item(result.paper, result.item)
+    quantity = f" ({escape(item.quantity)})" if item.quantity else ""
+    parts = [
+        f"<b>{escape(item_name(item))}, paired.</b> {escape(result.title)}{quantity}",
+        "First minus second on the same n texts, in brackets the 95 % interval",
+        f"Profile <i>{escape(result.profile)}</i>",
+    ]
+    for what, entries in (("Data", result.data), ("Black boxes", result.black_box)):
+        named = dict.fromkeys(escape(entry["name"]) + _stand_in(entry) for entry in entries)
+        parts.append(f"{what}: {', '.join(named)}")
+    parts.append(f"Commit {escape(str(result.provenance['commit'])[:10])}")
+    return ". ".join(parts) + "."
 
 
 def caption(result: Result) -> str:
@@ -167,10 +183,7 @@ def caption(result: Result) -> str:
 
 def item_name(item: papers.Item) -> str:
     """Name an item as the paper does: ``"Table 1"``; any other by its kind."""
-    if item.kind in _KINDS:
-        return _KINDS[item.kind]
-    kind, _, number = item.id.partition("-")
-    return f"{kind.capitalize()} {number}"
+    return _KINDS.get(item.kind, item.name)
 
 
 _KINDS = {"added": "Added by this book", "reconstructed": "Reconstruction"}
