@@ -47,23 +47,31 @@ def test_curves_of_removal_leave_out_shares_and_pooled_values(result):
     *used, blank = fig.axes
     for ax in used:
         assert curves(ax) == {
-            "LDAV": [[0, 4], [2, 4.2]], "LDAV, as printed": [[0, 3], [2, 3.2]],
-            "LIME": [[0, 2], [2, 2.2]], "Random": [[0, 0], [2, 0.2]],
+            "LDAV, 95 % band": [[0, 4], [2, 4.2]],
+            "LDAV, as printed, 95 % band": [[0, 3], [2, 3.2]],
+            "LIME": [[0, 2], [2, 2.2]], "Random, 95 % band": [[0, 0], [2, 0.2]],
         }  # fmt: skip
+        drawn = [band.get_paths() for band in ax.collections]
+        # LIME's has nothing in it.
+        assert sorted(map(len, drawn)) == [0, 1, 1, 1]
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("words masked (k)", "share left")
     assert titles(used) == NAMES
     assert not blank.get_visible()
-    assert shown(fig) == ["LDAV", "LDAV, as printed", "LIME", "Random"]
+    assert shown(fig) == [
+        "LDAV, 95 % band", "LDAV, as printed, 95 % band", "LIME", "Random, 95 % band"
+    ]  # fmt: skip
     lines = {line.get_label(): line for line in used[0].get_lines()}
-    assert lines["LDAV, as printed"].get_color() == style.SERIES["ldav (as printed)"].colour
-    assert lines["LDAV"].get_color() == style.METHODS["ldav"].colour
+    assert (
+        lines["LDAV, as printed, 95 % band"].get_color() == style.SERIES["ldav (as printed)"].colour
+    )
+    assert lines["LDAV, 95 % band"].get_color() == style.METHODS["ldav"].colour
 
 
 def test_one_of_several_measures(result):
     rows = removal_rows(SETTINGS[2:], "log ratio")
     rows += [mean(50, **{**row, "measure": "other"}) for row in rows]
     (ax,) = ldav_figures.removal_curves(result("figure-7", rows), "log", "log ratio").axes
-    assert curves(ax)["LDAV"] == [[0, 4], [2, 4.2]]
+    assert curves(ax)["LDAV, 95 % band"] == [[0, 4], [2, 4.2]]
     with pytest.raises(
         ValueError, match="no rows with setting = 'snli_attention', share = None, m"
     ):
@@ -174,6 +182,8 @@ def test_clouds_are_coloured_by_predicted_class():
         ("first component", "second component")
     }
     assert shown(fig) == ["a", "b"]
+    # One scale, with room for the point farthest out.
+    assert {(*ax.get_xlim(), *ax.get_ylim()) for ax in fig.axes} == {(-5.25, 5.25, -5.25, 5.25)}
 
 
 def test_fourteen_classes_have_markers():

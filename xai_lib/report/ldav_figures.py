@@ -39,6 +39,8 @@ SHOWN = (
     "saliency",
     "random",
 )
+# Ten bands on one another hide the curves; those of the others are in the tables.
+BANDS = ("ldav", "ldav (as printed)", "random")
 _FORMS = {"ldav": "unit vectors, cosine", "as printed": "as printed, Euclidean"}
 
 
@@ -58,7 +60,7 @@ def removal_curves(result: Result, label: str, measure: str | None = None) -> Fi
     Returns
     -------
     matplotlib.figure.Figure
-        One panel per setting.
+        One panel per setting. LDAV and random words have a band of their intervals.
     """
     settings = distinct(result.rows, "setting")
     fig, axes = grid(len(settings), share=False)
@@ -68,7 +70,9 @@ def removal_curves(result: Result, label: str, measure: str | None = None) -> Fi
             where["measure"] = measure
         run = distinct(rows_with(result, where), "method")
         for method in [one for one in SHOWN if one in run]:
-            curve(ax, result, {**where, "method": method}, "k", method)
+            name = method_name(method) + ", 95 % band" * (method in BANDS)
+            place = {**where, "method": method}
+            curve(ax, result, place, "k", method, name, band=method in BANDS)
         name_panel(ax, result, setting, "words masked (k)")
         ax.set_ylabel(label)
     legend_below(fig, axes)
@@ -169,10 +173,12 @@ def clouds(found: Mapping[str, Any], titles: Mapping[str, str]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+        All panels have the same scale; their components differ, as their texts' embeddings do.
     """
     import seaborn as sns
 
     fig, axes = panels(len(found), share=False, legend=True)
+    reach = 1.05 * max(float(np.abs(cloud.points).max(initial=0)) for cloud in found.values())
     markers = "osD^vPX*<>"
     for ax, (name, cloud) in zip(axes, found.items(), strict=True):
         colours = sns.color_palette("colorblind", len(cloud.classes))
@@ -182,6 +188,8 @@ def clouds(found: Mapping[str, Any], titles: Mapping[str, str]) -> Figure:
                 some[:, 0], some[:, 1], s=11, color=[colour], alpha=0.7, linewidths=0,
                 marker=markers[i % len(markers)], label=label,
             )  # fmt: skip
+        if reach > 0:
+            ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
         ax.set_title(titles[name])
         ax.set_xlabel("first component")
         ax.set_ylabel("second component")

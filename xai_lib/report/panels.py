@@ -69,6 +69,7 @@ def curve(
     method: str,
     label: str | None = None,
     position: Callable[[Any], float] = float,
+    band: bool = True,
 ) -> None:
     """Draw the rows of one curve with their intervals, see `curve_with_band`.
 
@@ -87,12 +88,16 @@ def curve(
     position
         From a value of that column to a number. Without it, rows whose value is no number (those
         that pool others, ``"1-10"``) are left out.
+    band
+        Whether the intervals are drawn.
     """
     rows = rows_with(result, where)
     if position is float:
         rows = [row for row in rows if not isinstance(row[x], str)]
     rows.sort(key=lambda row: position(row[x]))
     mean, low, high = ([row[name] for row in rows] for name in ("mean", "low", "high"))
+    if not band:
+        low = high = [None] * len(rows)
     at = [position(row[x]) for row in rows]
     name = method_name(method) if label is None else label
     curve_with_band(ax, at, mean, low, high, styled_name(method), name)
