@@ -206,6 +206,12 @@ def test_paired_differences_name_what_they_rest_on(save, evidence):
     assert f"Data: {data[0]['name']}, standing in for Theirs" in text
     for box in evidence["black_box"]:
         assert box["name"] in text
+    assert "p by" not in text
+    both = [{**pair, "k": k, "test": test} for k, test in ((1, "wilcoxon"), (2, "mcnemar"))]
+    html = comparisons_table(save("table-1", rows, both))
+    assert "p by Wilcoxon's signed-rank test or McNemar's exact test, corrected" in html
+    html = comparisons_table(save("table-1", rows, both[1:]))
+    assert "p by McNemar's exact test, corrected for the number of comparisons (Holm). P" in html
     # How large the data are and how good the boxes says the caption of the item itself.
     assert "held-out accuracy" not in text
 

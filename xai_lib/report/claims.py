@@ -179,6 +179,7 @@ def verdict_box(paper: str, folder: str | Path | None = None) -> Html:
         lines.append(f"{badge(NOT_TESTABLE)} {text}<br>{small(escape(reason))}")
     listed = "".join(f'<li style="margin:0.55em 0;list-style:none">{line}</li>' for line in lines)
     grounds = " ".join(f"Results from {escape(text)}." for text in _grounds(found))
+    grounds += " What each claim had to show to count is on the page of claims."
     content = (
         f'<div style="font-weight:600">{escape(summary(found))}</div>'
         f'<ul style="padding:0;margin:0.4em 0">{listed}</ul><div>{small(grounds)}</div>'

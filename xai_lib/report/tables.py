@@ -124,17 +124,18 @@ def comparisons_table(result: Result, where: Mapping[str, Any] | None = None) ->
     head = [*(_HEADS.get(key, key) for key in keys), "Pair", "Difference [95 %]", "n"]
     if tested:
         head.append("p (Holm)")
-    content = table(head, rows, _pairs_caption(result), headers=len(keys) + 1)
+    content = table(head, rows, _pairs_caption(result, chosen), headers=len(keys) + 1)
     return card(content, f"{item_name(item)}: paired differences")
 
 
-def _pairs_caption(result: Result) -> str:
+def _pairs_caption(result: Result, chosen: Sequence[Row]) -> str:
     """Say what paired differences are and what they rest on; `caption` has the details."""
     item = papers.item(result.paper, result.item)
     quantity = f" ({escape(item.quantity)})" if item.quantity else ""
     parts = [
         f"<b>{escape(item_name(item))}, paired.</b> {escape(result.title)}{quantity}",
-        "First minus second on the same n texts, in brackets the 95 % interval",
+        "First minus second on the same n texts, in brackets the 95 % interval of the mean",
+        *_tests(chosen),
         f"Profile <i>{escape(result.profile)}</i>",
     ]
     for what, entries in (("Data", result.data), ("Black boxes", result.black_box)):
@@ -142,6 +143,22 @@ def _pairs_caption(result: Result) -> str:
         parts.append(f"{what}: {', '.join(named)}")
     parts.append(f"Commit {escape(str(result.provenance['commit'])[:10])}")
     return ". ".join(parts) + "."
+
+
+def _tests(chosen: Sequence[Row]) -> list[str]:
+    """Name the tests behind the p-values."""
+    used = dict.fromkeys(row.get("test") for row in chosen if row.get("p_holm") is not None)
+    names = [_TESTS[test] for test in used if test in _TESTS]
+    if not names:
+        return []
+    text = f"p by {' or '.join(names)}, corrected for the number of comparisons (Holm)"
+    if "wilcoxon" in used:
+        text += "; the test ranks texts and the interval is of their mean, so one can be sure "
+        text += "where the other is not"
+    return [text]
+
+
+_TESTS = {"wilcoxon": "Wilcoxon's signed-rank test", "mcnemar": "McNemar's exact test"}
 
 
 def caption(result: Result) -> str:
