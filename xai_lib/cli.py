@@ -106,7 +106,9 @@ def publish_command(
     profile: Profile = "paper",
     prose: Annotated[
         bool,
-        typer.Option("--prose", help="Only bring the prose of what is published up to date."),
+        typer.Option(
+            "--prose", help="Only bring prose, tables and verdicts of what is published up to date."
+        ),
     ] = False,
 ) -> None:
     """Copy executed notebooks and their results into book/; executes nothing."""
@@ -283,7 +285,7 @@ def bench(context: typer.Context) -> None:
 
 
 def _publish(project: Project, names: list[str], profile: str | None) -> None:
-    """Copy what was run with a profile into book/, or with None only refresh the prose there."""
+    """Copy what was run with a profile into book/, or with None only refresh what is there."""
     from xai_lib.book import notebooks_in
     from xai_lib.runner.pages import write_generated
     from xai_lib.runner.publish import publish_notebooks, refresh_prose

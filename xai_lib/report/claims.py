@@ -184,7 +184,8 @@ def verdict_box(paper: str, folder: str | Path | None = None) -> Html:
         f'<div style="font-weight:600">{escape(summary(found))}</div>'
         f'<ul style="padding:0;margin:0.4em 0">{listed}</ul><div>{small(grounds)}</div>'
     )
-    return card(content, f"Verdicts on the claims of {papers.paper(paper).short}")
+    source = {"table": "verdict_box", "paper": paper}
+    return card(content, f"Verdicts on the claims of {papers.paper(paper).short}", source)
 
 
 def _grounds(found: Sequence[Verdict]) -> list[str]:

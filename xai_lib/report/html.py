@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 # A card of its own colours. A page's theme may put any background behind an output, and with
 # inherited colours the text could meet a background it was not made for.
@@ -139,7 +142,7 @@ def _repeats(row: list[str], above: list[str], i: int) -> bool:
     return (len(row) == 1) == (len(above) == 1) and row[: i + 1] == above[: i + 1]
 
 
-def card(content: str, label: str) -> Html:
+def card(content: str, label: str, source: Mapping[str, Any] | None = None) -> Html:
     """Put content on a card.
 
     Parameters
@@ -148,12 +151,15 @@ def card(content: str, label: str) -> Html:
         HTML.
     label
         Plain text that tells a screen reader what the card is.
+    source
+        What it was drawn from, so that `xai_lib.report.redraw` can draw it anew.
 
     Returns
     -------
     Html
     """
+    mark = "" if source is None else f' data-source="{escape(json.dumps(source))}"'
     return Html(
-        f'<div role="region" aria-label="{escape(label)}" tabindex="0" style="{CARD}">'
+        f'<div role="region" aria-label="{escape(label)}"{mark} tabindex="0" style="{CARD}">'
         f"{content}</div>"
     )

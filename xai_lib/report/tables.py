@@ -84,7 +84,8 @@ def paper_vs_ours(result: Result) -> Html:
         content = _long(pairs, keys, item, result)
     else:
         content = _wide(pairs, keys, pivot, item, result)
-    return card(content, f"{item_name(item)}: the paper's numbers and ours")
+    source = {"table": "paper_vs_ours", "paper": item.paper, "item": item.id}
+    return card(content, f"{item_name(item)}: the paper's numbers and ours", source)
 
 
 def comparisons_table(result: Result, where: Mapping[str, Any] | None = None) -> Html:
@@ -125,7 +126,8 @@ def comparisons_table(result: Result, where: Mapping[str, Any] | None = None) ->
     if tested:
         head.append("p (Holm)")
     content = table(head, rows, _pairs_caption(result, chosen), headers=len(keys) + 1)
-    return card(content, f"{item_name(item)}: paired differences")
+    source = {"table": "comparisons_table", "paper": item.paper, "item": item.id, "where": where}
+    return card(content, f"{item_name(item)}: paired differences", source)
 
 
 def _pairs_caption(result: Result, chosen: Sequence[Row]) -> str:

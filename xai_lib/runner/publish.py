@@ -5,6 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import nbformat
+
+from xai_lib.report.redraw import redraw
 from xai_lib.runner.errors import RunnerError
 from xai_lib.runner.project import BookTree, Project
 from xai_lib.runner.weave import weave_file
@@ -61,7 +64,9 @@ def publish_notebooks(
 def refresh_prose(
     project: Project, tree: BookTree, names: list[str] | tuple[str, ...] = ()
 ) -> list[Path]:
-    """Bring the prose of executed notebooks up to date with their sources, without executing.
+    """Bring prose, tables and verdicts of executed notebooks up to date, without executing.
+
+    Prose is that of the sources; tables and verdicts are drawn anew from the results.
 
     Parameters
     ----------
@@ -87,5 +92,8 @@ def refresh_prose(
         path = tree.notebook(name)
         if path.is_file():
             weave_file(project.sources()[name], path, path)
+            notebook = nbformat.read(path, as_version=4)
+            redraw(notebook, tree.results)
+            nbformat.write(notebook, path)
             written.append(path)
     return written

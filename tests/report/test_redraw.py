@@ -1,0 +1,75 @@
+"""Outputs of an executed notebook, drawn anew from results."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+
+from xai_lib.report import comparisons_table, paper_vs_ours
+from xai_lib.report.claims import verdict_box
+from xai_lib.report.html import card
+from xai_lib.report.redraw import redraw
+
+
+def output(html, plain):
+    data = {"text/html": str(html), "text/plain": plain}
+    return nbformat.v4.new_output("display_data", data=data)
+
+
+def notebook(*outputs):
+    cell = nbformat.v4.new_code_cell("show()", outputs=list(outputs))
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A"), cell])
+
+
+def mean(value, **columns):
+    return {**columns, "mean": value, "low": value - 0.05, "high": value + 0.05, "n": 300}
+
+
+PAIR = {"setting": "emotion", "first": "lipex", "second": "lime", "n": 300, "p_holm": 0.25,
+        "difference": -0.1, "low": -0.2, "high": 0.01}  # fmt: skip
+
+
+def test_tables_follow_the_results(save, tmp_path):
+    pairs = [{**PAIR, "k": k} for k in (1, 2)]
+    old = save("table-1", [mean(0.7, setting="emotion", k=1, method="lipex")], pairs)
+    where = {"k": 2}
+    note = notebook(
+        output(paper_vs_ours(old), "<HTML of 12 characters>"),
+        output(comparisons_table(old, where), "<HTML of 34 characters>"),
+        output(card("a figure", "A figure"), "<HTML of 5 characters>"),
+        nbformat.v4.new_output("stream", name="stdout", text="printed"),
+    )
+    new = save("table-1", [mean(0.9, setting="emotion", k=1, method="lipex")], pairs[1:])
+    assert redraw(note, tmp_path / "results") == 2
+    table, paired, figure, printed = note.cells[1].outputs
+    assert table.data["text/html"] == paper_vs_ours(new)
+    assert "<b>0.90</b>" in table.data["text/html"]
+    assert table.data["text/plain"] == repr(paper_vs_ours(new))
+    assert paired.data["text/html"] == comparisons_table(new, where)
+    assert len(BeautifulSoup(paired.data["text/html"], "html.parser").find_all("tr")) == 2
+    assert figure.data["text/html"] == card("a figure", "A figure")
+    assert printed.text == "printed"
+
+
+def test_the_box_of_verdicts_is_drawn_from_the_folder(tmp_path, monkeypatch):
+    note = notebook(output(verdict_box("lipex", tmp_path), "<IPython.core.display.HTML object>"))
+    asked = []
+
+    def other(paper, folder):
+        asked.append((paper, folder))
+        return card("other verdicts", "Verdicts")
+
+    monkeypatch.setattr("xai_lib.report.redraw.verdict_box", other)
+    assert redraw(note, tmp_path) == 1
+    assert asked == [("lipex", tmp_path)]
+    data = note.cells[1].outputs[0].data
+    assert data["text/html"] == card("other verdicts", "Verdicts")
+    assert data["text/plain"] == "<IPython.core.display.HTML object>"
+
+
+def test_a_result_that_is_gone_is_named(save, tmp_path):
+    old = save("table-1", [mean(0.7, setting="emotion", k=1, method="lipex")])
+    note = notebook(output(paper_vs_ours(old), ""))
+    with pytest.raises(FileNotFoundError, match="no result for table-1 of lipex"):
+        redraw(note, tmp_path / "elsewhere")
