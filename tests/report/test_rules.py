@@ -409,6 +409,26 @@ def test_ratios_are_cells(save):
     assert outcome.sentence.startswith("Holds in 1 of 2 cases; weakest: layer 2, Emotion: 2.000")
 
 
+def test_a_ratio_against_one_is_decided_by_the_paired_difference(save):
+    rows = [mean(value, 3.0, setting="emotion", k=1, method=method)
+            for method, value in (("lipex", 12.0), ("lime", 10.0))]  # fmt: skip
+    pair = {"setting": "emotion", "k": 1, "first": "lipex", "second": "lime", "n": 100,
+            "difference": 2.0, "low": 1.0, "high": 4.0}  # fmt: skip
+    one = {"over": {"method": "lipex"}, "under": {"method": "lime"}, "label": "time"}
+
+    def judge(comparisons, **border):
+        claim = make_claim("ratio", item="table-1", where={"k": 1}, ratios=[one], **border)
+        return rules.decide({"table-1": save("table-1", rows, comparisons)}, claim)
+
+    # The means' own intervals overlap; text by text the first takes a tenth to four tenths more.
+    assert judge([], at_least=1.0).verdict == PARTLY
+    paired = judge([pair], at_least=1.0)
+    assert paired.verdict == REPRODUCED
+    assert (paired.effect, paired.low, paired.high) == pytest.approx((1.2, 1.1, 1.4))
+    # How many times as long is another question.
+    assert judge([pair], at_most=1.1).low == judge([], at_most=1.1).low
+
+
 def test_ratio_needs_one_row_for_each_part(save):
     with pytest.raises(ResultError, match=r"has 2 rows with setting = 'emotion', series"):
         divide(save, [1.0, 2.0], [1.0, 2.0], where={}, at_least=1)

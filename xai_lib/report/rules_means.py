@@ -74,6 +74,8 @@ def ratio(results: Results, claim: papers.Claim) -> Outcome:
     list of cells with ``over`` and ``under``, the columns and values that pick the two rows beside
     ``where`` (``last``: the largest number in that column), and a ``label``. The interval is put
     together from those of the two logarithms as if they were independent (Zou and Donner 2008).
+    Where the border is 1, the question is which of the two is larger; if the result compares them
+    on the same inputs, that comparison's interval takes its place, over the lower mean.
     """
     wanted = claim.parameters
     result = result_of(results, claim)
@@ -85,9 +87,21 @@ def ratio(results: Results, claim: papers.Claim) -> Outcome:
         for one in wanted["ratios"]:
             shared = {**place, **wanted.get("where", {})}
             over, under = (_single_row(result, {**shared, **one[p]}) for p in ("over", "under"))
-            cell = one_sided(claim, place, ratio_of(over, under), "mean", border, above)
+            found = ratio_of(over, under)
+            if border == 1:
+                found |= _paired_ends(result, shared, over, under)
+            cell = one_sided(claim, place, found, "mean", border, above)
             cells.append(replace(cell, label=f"{one['label']}, {setting_name(claim, setting)}"))
     return combine(cells, claim, result.rows)
+
+
+def _paired_ends(result: Result, where: Row, over: Row, under: Row) -> Row:
+    """Give the ends of a ratio of two methods from their paired difference, if there is one."""
+    pair = {"first": over.get("method"), "second": under.get("method")}
+    for row in select(result.comparisons, {**where, **pair}):
+        if row["low"] is not None and row["high"] is not None:
+            return {end: 1 + row[end] / under["mean"] for end in ("low", "high")}
+    return {}
 
 
 def ratio_of(over: Row, under: Row) -> Row:

@@ -97,6 +97,7 @@ _OTHER_NAMES = {
     "no positions": "without positions",
     "several": "one student for all",
     "single": "a student each",
+    "other texts": "other texts",
 }
 
 

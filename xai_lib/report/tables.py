@@ -286,7 +286,7 @@ def _wide(
             rows += [[name]] if name != group else []
             group = name
         shown = [line.get(column) for column in columns]
-        if printed_any:
+        if any(c is not None and c[1] is not None for c in shown):
             start_ours, start_paper = [*start, "ours"], [*start, "paper"]
             rows.append(
                 start_ours + ["" if c is None else _ours(c[0], item, "<br>") for c in shown]
@@ -294,6 +294,7 @@ def _wide(
             paper = ["" if c is None else muted(_paper(c[1], item, short=True)) for c in shown]
             rows.append(start_paper + paper)
         else:
+            start = [*start, "ours"] if printed_any else start
             rows.append(start + ["" if c is None else _ours(c[0], item, "<br>") for c in shown])
     keys = index[grouped:]
     head = [_HEADS.get(key, key) for key in keys] + [""] * printed_any
