@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from html import escape
+
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -95,6 +97,14 @@ def test_box_gathers_what_cannot_be_tested(overlap):
     assert text.count("No result for Table 1 in this run.") == 1
     assert text.count("reproduced</span>") == 1
     assert "Results from profile ci; planted, standing in for Emotion" in text
+    # A reader sees what had to come out where a claim was judged, and only there.
+    (judged,) = [
+        claim
+        for claim, found in zip(CLAIMS, verdicts("lipex"), strict=True)
+        if found.verdict in ("reproduced", "partly", "not reproduced")
+    ]
+    assert f"Wanted: {escape(judged.criterion)}. " in text
+    assert text.count("Wanted: ") == 1
 
 
 def luminance(colour):

@@ -159,8 +159,8 @@ def verdict_box(paper: str, folder: str | Path | None = None) -> Html:
     Returns
     -------
     Html
-        One line per claim: verdict, statement, finding. Claims that cannot be tested are
-        gathered under their reason.
+        One line per claim: verdict, statement, what had to come out, finding. Claims that cannot
+        be tested are gathered under their reason.
     """
     found = verdicts(paper, folder)
     lines = []
@@ -172,14 +172,13 @@ def verdict_box(paper: str, folder: str | Path | None = None) -> Html:
         added = f" {muted('(a question of this book)')}" if claim.by == "ours" else ""
         lines.append(
             f"{badge(verdict.verdict)} {escape(claim.statement)}{added}"
-            f"<br>{small(escape(verdict.sentence))}"
+            f"<br>{small(escape(f'Wanted: {claim.criterion}. {verdict.sentence}'))}"
         )
     for reason, statements in waiting.items():
         text = " ".join(escape(statement) for statement in statements)
         lines.append(f"{badge(NOT_TESTABLE)} {text}<br>{small(escape(reason))}")
     listed = "".join(f'<li style="margin:0.55em 0;list-style:none">{line}</li>' for line in lines)
     grounds = " ".join(f"Results from {escape(text)}." for text in _grounds(found))
-    grounds += " What each claim had to show to count is on the page of claims."
     content = (
         f'<div style="font-weight:600">{escape(summary(found))}</div>'
         f'<ul style="padding:0;margin:0.4em 0">{listed}</ul><div>{small(grounds)}</div>'
