@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from xai_lib.report import comparisons_table, paper_vs_ours
+from xai_lib.report import caption, comparisons_table, paper_vs_ours
 from xai_lib.report.claims import verdict_box
 from xai_lib.report.html import card
 from xai_lib.report.redraw import redraw
@@ -37,17 +37,22 @@ def test_tables_follow_the_results(save, tmp_path):
     note = notebook(
         output(paper_vs_ours(old), "<HTML of 12 characters>"),
         output(comparisons_table(old, where), "<HTML of 34 characters>"),
+        output(card(f"<img>{caption(old)}.", "A figure"), "<IPython.core.display.HTML object>"),
         output(card("a figure", "A figure"), "<HTML of 5 characters>"),
         nbformat.v4.new_output("stream", name="stdout", text="printed"),
     )
-    new = save("table-1", [mean(0.9, setting="emotion", k=1, method="lipex")], pairs[1:])
-    assert redraw(note, tmp_path / "results") == 2
-    table, paired, figure, printed = note.cells[1].outputs
+    rows = [mean(0.9, setting="emotion", k=1, method="lipex")]
+    new = save("table-1", rows, pairs[1:], title="Another title")
+    assert redraw(note, tmp_path / "results") == 3
+    table, paired, drawn, figure, printed = note.cells[1].outputs
     assert table.data["text/html"] == paper_vs_ours(new)
     assert "<b>0.90</b>" in table.data["text/html"]
     assert table.data["text/plain"] == repr(paper_vs_ours(new))
     assert paired.data["text/html"] == comparisons_table(new, where)
     assert len(BeautifulSoup(paired.data["text/html"], "html.parser").find_all("tr")) == 2
+    assert drawn.data["text/html"] == card(f"<img>{caption(new)}.", "A figure")
+    assert "Another title" in drawn.data["text/html"]
+    assert drawn.data["text/plain"] == "<IPython.core.display.HTML object>"
     assert figure.data["text/html"] == card("a figure", "A figure")
     assert printed.text == "printed"
 

@@ -166,7 +166,7 @@ def test_caption(save):
     assert "The paper prints no numbers for it." in caption(save("figure-4", [row]))
     row = mean(0.5, setting="emotion", method="lipex")
     text = caption(save("class-overlap", [row]))
-    assert text.startswith("<b>Added by this book.</b>")
+    assert "<b>Added by this book.</b>" in text
     assert "Not in the paper." in text
 
 

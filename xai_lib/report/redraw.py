@@ -1,4 +1,4 @@
-"""Draw the tables and verdicts of an executed notebook anew, from the results filed beside it."""
+"""Draw tables, captions and verdicts of an executed notebook anew, from the results beside it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from nbformat import NotebookNode
 from xai_lib.report.claims import verdict_box
 from xai_lib.report.html import Html
 from xai_lib.report.results import load_result
-from xai_lib.report.tables import comparisons_table, paper_vs_ours
+from xai_lib.report.tables import caption, comparisons_table, paper_vs_ours
 
+_CAPTION = re.compile(r'<span data-caption="([^"/]*)/([^"]*)">.*?</span>', re.DOTALL)
 _SOURCE = re.compile(r'<div role="region" [^>]*?data-source="([^"]*)"')
 
 
 def redraw(notebook: NotebookNode, results: Path) -> int:
-    """Draw each table and box of verdicts anew, in place.
+    """Draw each table, caption and box of verdicts anew, in place.
 
     What they show is in the results, so that a caption, a unit or a rule that decides a claim can
     be mended without executing the notebook. Figures and prints stay as they were drawn.
@@ -40,10 +41,15 @@ def redraw(notebook: NotebookNode, results: Path) -> int:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            found = _SOURCE.match("".join(data.get("text/html", "")))
-            if found is None:
+            before = "".join(data.get("text/html", ""))
+            if found := _SOURCE.match(before):
+                html = _draw(json.loads(unescape(found[1])), results)
+            elif _CAPTION.search(before):
+                html = Html(
+                    _CAPTION.sub(lambda one: caption(load_result(one[1], one[2], results)), before)
+                )
+            else:
                 continue
-            html = _draw(json.loads(unescape(found[1])), results)
             data["text/html"] = str(html)
             if str(data.get("text/plain", "")).startswith("<HTML of "):
                 data["text/plain"] = repr(html)

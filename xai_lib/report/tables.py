@@ -175,8 +175,12 @@ def caption(result: Result) -> str:
     -------
     str
         HTML: item and title, quantity, n, profile, data, black boxes with held-out accuracy,
-        what stands in for what, device, commit.
+        what stands in for what, device, commit; marked, so that `xai_lib.report.redraw` finds it.
     """
+    return f'<span data-caption="{result.paper}/{result.item}">{_caption(result)}</span>'
+
+
+def _caption(result: Result) -> str:
     item = papers.item(result.paper, result.item)
     spread = sorted({row["n"] for row in result.rows if isinstance(row.get("n"), int)})
     parts = [f"<b>{escape(item_name(item))}.</b> {escape(result.title)}"]
