@@ -10,6 +10,7 @@ import numpy as np
 from xai_lib.experiments.study import progress
 from xai_lib.metrics import measure
 from xai_lib.models.base import Classifier
+from xai_lib.rng import generator
 
 SECONDS, CALLS = "seconds", "model calls"
 
@@ -53,7 +54,8 @@ def in_turns(
     key
         For the progress line.
     repeats
-        Rounds over the methods for each text.
+        Rounds over the methods for each text, in an order drawn anew for each, so that no method
+        always comes after the longest one, which leaves it cold caches.
 
     Returns
     -------
@@ -67,7 +69,9 @@ def in_turns(
     for i, text in enumerate(texts):
         rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
         for once in range(repeats):
-            for name, explainer in methods.items():
+            order = generator(seed, "turns", i, once).permutation(len(methods))
+            for name in (list(methods)[j] for j in order):
+                explainer = methods[name]
 
                 def explain(one: str, explainer: Explains = explainer) -> object:
                     return explainer.explain([one], box, seed)
