@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from xai_lib import papers
 from xai_lib.experiments.ldav import EXPLAINED, Sample, removal
@@ -207,6 +208,31 @@ def test_curves_by_hand(sample: Sample, values: Any) -> None:
         assert pair["difference"] == pytest.approx(sum(some) / len(some))
         assert pair["n"] == (3 if pair["second"] == "lime" else 5)
         assert "p_holm" not in pair
+
+
+def test_what_one_network_says_of_texts_is_a_share(sample: Sample) -> None:
+    kept = {"ldav": np.ones((6, 19)), "random": np.ones((6, 19))}
+    kept["ldav"][1:, 14] = 0.0
+    values = {
+        "same prediction": kept,
+        "log ratio": kept,
+        "never switches": {name: table[:, 14] for name, table in kept.items()},
+    }
+    rows, pairs = removal.curve_rows(sample, values, "same prediction", ("ldav",))
+    at = {(row["share"], row["method"]): row for row in rows}
+    z2 = stats.norm.ppf(0.975) ** 2
+    # Wilson: where all of n stay, the interval begins at n / (n + z^2).
+    assert at[0.02, "random"]["low"] == pytest.approx(6 / (6 + z2))
+    tests = {pair["share"]: (pair["test"], pair["p"]) for pair in pairs}
+    # The column of 10 %: five texts of six change with LDAV alone, 2 / 2^5.
+    assert tests[0.1] == ("mcnemar", pytest.approx(2 * 0.5**5))
+    rows, pairs = removal.measure_rows(sample, values, ["never switches"])
+    assert rows[1]["low"] == pytest.approx(6 / (6 + z2))
+    assert [pair["test"] for pair in pairs] == ["mcnemar"]
+    # The same numbers as log ratios are no shares.
+    rows, pairs = removal.curve_rows(sample, values, "log ratio", ("ldav",))
+    assert {pair["test"] for pair in pairs} == {"wilcoxon"}
+    assert {row["low"] for row in rows if row["method"] == "random"} == {1.0}
 
 
 def test_one_item_of_several_curves_names_them(sample: Sample, values: Any) -> None:
