@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks.results import Row
 from benchmarks.settings import Settings
@@ -19,6 +20,7 @@ from xai_lib.explainers.lime import Lime
 from xai_lib.explainers.pflex import PFLex
 from xai_lib.models import load_classifier
 from xai_lib.models.base import Classifier
+from xai_lib.models.huggingface import HuggingFaceClassifier
 from xai_lib.text import find_words
 
 # An explanation over a plain prediction: one text at a time, and a corpus in one call.
@@ -97,42 +99,83 @@ def ratio_of_medians(taken: np.ndarray, blocks: int) -> dict[str, Any]:
     return {"value": ratio(taken), "low": min(each), "high": max(each), "n": len(taken)}
 
 
+def untrained_bert(
+    like: HuggingFaceClassifier, layers: int, width: int, heads: int
+) -> HuggingFaceClassifier:
+    """Make a BERT with random weights: what a forward pass costs does not depend on them.
+
+    Parameters
+    ----------
+    like
+        Gives tokenizer, classes, token budget, device, and the number format that is tried.
+    layers, width, heads
+        12, 768 and 12 are BERT-base; the feed-forward layers are four times as wide, as there.
+    """
+    from transformers import BertConfig, BertForSequenceClassification
+
+    config = BertConfig(
+        vocab_size=like.model.config.vocab_size,
+        num_hidden_layers=layers,
+        hidden_size=width,
+        num_attention_heads=heads,
+        intermediate_size=4 * width,
+        num_labels=len(like.classes),
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = BertForSequenceClassification(config)
+    return HuggingFaceClassifier(
+        model,
+        like.tokenizer,
+        f"an untrained BERT of {layers} layers, {width} wide",
+        like.classes,
+        like.device,
+        max_length=like.max_length,
+    )
+
+
 def rows(settings: Settings, dataset: Dataset, data_dir: Path | None = None) -> list[Row]:
     """Measure an explanation by PFLex, forward pass included, against a plain prediction.
 
     Returns
     -------
     list of Row
-        One text at a time, and a corpus in one call.
+        One text at a time, and a corpus in one call; for the black box, and for one of the size
+        that the paper explains.
     """
     classifier = load_classifier(settings.model, settings.device, "auto", data_dir=data_dir)
+    assert isinstance(classifier, HuggingFaceClassifier)
     shuffled = dataset.sample(len(dataset), seed=settings.seed).texts
     texts = [text for text in shuffled if find_words(text)]
-    explainer = head(classifier, texts[:LESSONS], settings.seed)
+    found = rows_of(settings, classifier, texts, "")
+    large = untrained_bert(classifier, *settings.amortised_size)
+    return found + rows_of(settings, large, texts, "-large")
+
+
+def rows_of(settings: Settings, box: Classifier, texts: Sequence[str], which: str) -> list[Row]:
+    """Measure the two rows of one black box; `which` ends their names."""
+    explainer = head(box, texts[:LESSONS], settings.seed)
     endless = itertools.cycle(texts)
     single = [next(endless) for _ in range(settings.amortised_calls)]
     corpus = [next(endless) for _ in range(settings.amortised_texts)]
-
-    one = interleaved_pair(explainer, classifier, [[text] for text in single])
-    rounds = interleaved_pair(
-        explainer, classifier, [corpus] * settings.repeats, settings.row_seconds
-    )
+    one = interleaved_pair(explainer, box, [[text] for text in single])
+    many = interleaved_pair(explainer, box, [corpus] * settings.repeats, settings.row_seconds)
     return [
         Row(
             "amortised",
-            "pflex-one",
-            f"PFLex of one text against predicting it, {len(single)} texts one by one",
+            f"pflex-one{which}",
+            f"PFLex of one text against predicting it, {len(single)} texts one by one, {box.name}",
             **ratio_of_medians(one, BLOCKS),
             at_most=ONE_AT_MOST,
-            details=details(one, classifier, single, 1),
+            details=details(one, box, single, 1),
         ),
         Row(
             "amortised",
-            "pflex-corpus",
-            f"PFLex of {len(corpus)} texts against predicting them",
-            **ratio_of_medians(rounds, len(rounds)),
+            f"pflex-corpus{which}",
+            f"PFLex of {len(corpus)} texts against predicting them, {box.name}",
+            **ratio_of_medians(many, len(many)),
             at_most=CORPUS_AT_MOST,
-            details=details(rounds, classifier, corpus, len(corpus)),
+            details=details(many, box, corpus, len(corpus)),
         ),
     ]
 

@@ -44,10 +44,22 @@ def rows(settings: Settings, data_dir: Path | None = None) -> list[Row]:
     Returns
     -------
     list of Row
-        One text at a time, a corpus in one call, and LIME's time over LDAV's.
+        One text at a time, a corpus in one call, and LIME's time over LDAV's; for a small network
+        from scratch and for a pretrained encoder.
     """
-    name = first_with_data(settings.ldav_models, data_dir)
-    box = load_named(name, settings.device, "float32", data_dir=data_dir)
+    small = first_with_data(settings.ldav_models, data_dir)
+    encoder = first_with_data(settings.ldav_encoders, data_dir)
+    return [
+        *rows_of(settings, small, "float32", "", data_dir),
+        *rows_of(settings, encoder, "auto", "-encoder", data_dir),
+    ]
+
+
+def rows_of(
+    settings: Settings, name: str, precision: str, which: str, data_dir: Path | None
+) -> list[Row]:
+    """Measure the three rows of one network of the zoo; `which` ends their names."""
+    box = load_named(name, settings.device, precision, data_dir=data_dir)
     test = ZOO[name].data("test", data_dir)
     shuffled = test.sample(len(test), seed=settings.seed, min_words=2).texts
     endless = itertools.cycle(shuffled)
@@ -68,7 +80,7 @@ def rows(settings: Settings, data_dir: Path | None = None) -> list[Row]:
     return [
         Row(
             "ldav",
-            "ldav-one",
+            f"ldav-one{which}",
             f"LDAV of one text against predicting it, {len(single)} texts one by one, {name}",
             **ratio_of_medians(one, BLOCKS),
             at_most=ONE_AT_MOST,
@@ -76,7 +88,7 @@ def rows(settings: Settings, data_dir: Path | None = None) -> list[Row]:
         ),
         Row(
             "ldav",
-            "ldav-corpus",
+            f"ldav-corpus{which}",
             f"LDAV of {len(corpus)} texts against predicting them, {name}",
             **ratio_of_medians(many, len(many)),
             at_most=ONE_AT_MOST,
@@ -84,7 +96,7 @@ def rows(settings: Settings, data_dir: Path | None = None) -> list[Row]:
         ),
         Row(
             "ldav",
-            "ldav-lime",
+            f"ldav-lime{which}",
             f"LIME with {LIME_SAMPLES} samples against LDAV, wall time of one text, {name}",
             **ratio_of_medians(against_lime, settings.repeats),
             at_least=LIME_AT_LEAST,

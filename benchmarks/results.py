@@ -85,7 +85,12 @@ class Results:
     device
         Where the black box runs.
     resume
-        Keep the rows of an earlier run on the same machine, versions and settings.
+        Keep the rows of an earlier run, which must be of the same machine, versions and settings.
+
+    Raises
+    ------
+    ValueError
+        If rows should be kept that cannot stand in one table with new ones; says what differs.
     """
 
     def __init__(
@@ -102,8 +107,13 @@ class Results:
         self.rows: list[Row] = []
         if resume and path.is_file():
             kept = check(json.loads(path.read_text("utf-8")))
-            if _comparable(kept, kept) == _comparable(self.header, kept):
-                self.rows = [_row(found) for found in kept["rows"]]
+            if kept["rows"] and (other := _differences(self.header, kept)):
+                raise ValueError(
+                    f"{path.name} holds {len(kept['rows'])} rows that cannot stand in one table "
+                    f"with new ones, and would be lost: {'; '.join(other)}. Give another file "
+                    "with --out, or measure everything anew without --only and --resume."
+                )
+            self.rows = [_row(found) for found in kept["rows"]]
 
     def done(self, group: str) -> bool:
         """Tell whether a group was measured."""
@@ -180,15 +190,19 @@ def check(document: Any) -> dict[str, Any]:
     return document
 
 
-def _comparable(header: dict[str, Any], kept: dict[str, Any]) -> list[Any]:
-    """Return what must agree for rows to stand in one table with those that were kept.
+def _differences(header: dict[str, Any], kept: dict[str, Any]) -> list[str]:
+    """Say in what rows differ that should stand in one table with those that were kept.
 
     Each row tells its own repeats. A setting that the kept ones do not know came with a group of
     rows that is not among them.
     """
-    of_rows = set(kept["settings"]) - {"repeats", "row_seconds"}
-    settings = {key: value for key, value in header["settings"].items() if key in of_rows}
-    return [header["machine"], header["versions"], settings]
+    free = {"repeats", "row_seconds"}
+    return [
+        f"{key} was {part.get(key)!r}, is {header[name].get(key)!r}"
+        for name, part in ((name, kept[name]) for name in ("machine", "versions", "settings"))
+        for key in sorted(set(part) if name == "settings" else set(part) | set(header[name]))
+        if key not in free and part.get(key) != header[name].get(key)
+    ]
 
 
 def _row(found: dict[str, Any]) -> Row:

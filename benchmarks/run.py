@@ -180,8 +180,6 @@ def _main(
     console = Console()
     resume = resume or bool(only)
     results = Results(out, settings.to_dict(), pick_device(device), resume)
-    if resume and out.is_file() and not results.rows:
-        console.print("The rows on file are of another machine or other settings: starting anew.")
     wanted = [name for name in known if name in (only or known)]
     groups = [name for name in wanted if only or not results.done(name)]
     measure(settings, results, groups, console, data_dir)

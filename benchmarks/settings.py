@@ -52,8 +52,12 @@ class Settings:
         Texts and samples of the comparison of bfloat16 with float32.
     amortised_calls, amortised_texts
         Texts explained one by one, and in one call, by the explainer that was fitted before.
-    ldav_models
-        Networks with class vectors; the first whose data can be loaded is taken.
+    amortised_size
+        Layers, width and heads of an untrained BERT that is explained too; BERT-base is what the
+        paper explains.
+    ldav_models, ldav_encoders
+        Networks with class vectors, from scratch and on a pretrained encoder; of each the first
+        whose data can be loaded is taken.
     l2e_models, l2e_texts, l2e_sampled
         Black boxes, the first whose data can be loaded is taken; texts explained by L2E and by the
         methods that it learns from, and by those of them that sample.
@@ -80,7 +84,9 @@ class Settings:
     precision_samples: int = 1000
     amortised_calls: int = 200
     amortised_texts: int = 2000
+    amortised_size: tuple[int, int, int] = (12, 768, 12)
     ldav_models: tuple[str, ...] = ("ldav-bilstm-dbpedia", "ldav-bilstm-r8")
+    ldav_encoders: tuple[str, ...] = ("ldav-minilm-ag-news", "ldav-tiny-planted")
     l2e_models: tuple[str, ...] = ("minilm-ag-news", "minilm-r8")
     l2e_texts: int = 100
     l2e_sampled: int = 10
@@ -110,7 +116,9 @@ QUICK: dict[str, Any] = {
     "precision_samples": 50,
     "amortised_calls": 12,
     "amortised_texts": 20,
+    "amortised_size": (2, 32, 2),
     "ldav_models": ("ldav-bilstm-planted",),
+    "ldav_encoders": ("ldav-tiny-planted",),
     "l2e_models": ("tiny-planted",),
     "l2e_texts": 3,
     "l2e_sampled": 1,

@@ -35,7 +35,7 @@ def distinct(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     inverse : (n,) int array
         ``rows[inverse]`` equals `masks`.
     """
-    if masks.shape[1] == 0:
+    if masks.shape[1] == 0 or len(masks) == 1:
         return masks[:1], np.zeros(len(masks), dtype=int)
     packed = np.ascontiguousarray(np.packbits(masks, axis=1))
     keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()

@@ -59,11 +59,15 @@ def test_quick_run_writes_every_group(model: Path, tmp_path: Path) -> None:
     # A loaded torch takes more than this, and a process that does nothing less.
     assert long["our_peak_mib"] >= long["our_loaded_mib"] > 50
     assert 0 < rows["outside-20"]["value"] < 1
-    for name, n in (("pflex-one", 12), ("pflex-corpus", 2)):
-        assert rows[name]["n"] == n
-        assert 0 < rows[name]["low"] <= rows[name]["high"]
-        assert rows[name]["value"] > 0
-    assert rows["pflex-corpus"]["details"]["our_calls"] == 20
+    amortised_rows = (("one", 12, 1), ("corpus", 2, 20))
+    for of, which in (("pflex", ""), ("pflex", "-large"), ("ldav", ""), ("ldav", "-encoder")):
+        for many, n, calls in amortised_rows:
+            row = rows[f"{of}-{many}{which}"]
+            assert (row["n"], row["details"]["our_calls"]) == (n, calls)
+            assert 0 < row["low"] <= row["high"]
+            assert row["value"] > 0
+    assert rows["pflex-one-large"]["what"].endswith("an untrained BERT of 2 layers, 32 wide")
+    assert rows["ldav-lime-encoder"]["what"].endswith("ldav-tiny-planted")
     for teacher in ("occlusion", "input_x_gradient", "lrp", "lime", "kernel_shap"):
         for name in (f"l2e-{teacher}", f"l2e-{teacher}-asking"):
             assert rows[name]["n"] == (1 if teacher in ("lime", "kernel_shap") else 3)
@@ -184,12 +188,17 @@ def test_rows_are_kept_only_for_the_same_settings(tmp_path: Path) -> None:
     Results(path, {"seed": 0}, "cpu").add([row])
     assert Results(path, {"seed": 0}, "cpu", resume=True).rows == [row]
     assert Results(path, {"seed": 0}, "cpu").rows == []
-    assert Results(path, {"seed": 1}, "cpu", resume=True).rows == []
+    with pytest.raises(
+        ValueError, match=r"r\.json holds 1 rows .* lost: seed was 0, is 1\. .*--out"
+    ):
+        Results(path, {"seed": 1}, "cpu", resume=True)
     # The number of repeats stands in the row.
     assert Results(path, {"seed": 0, "repeats": 9}, "cpu", resume=True).rows == [row]
     # A setting that came later is of rows that are not there yet; one that went is not known.
     assert Results(path, {"seed": 0, "size": 5}, "cpu", resume=True).rows == [row]
-    assert Results(path, {}, "cpu", resume=True).rows == []
+    with pytest.raises(ValueError, match="seed was 0, is None"):
+        Results(path, {}, "cpu", resume=True)
+    assert json.loads(path.read_text("utf-8"))["rows"][0]["name"] == "n"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, cast
 
@@ -14,6 +14,9 @@ from xai_lib.models.base import Classifier, refusal
 from xai_lib.models.ldav_training import DISTANCES
 from xai_lib.models.whitebox import EmbeddingAccess
 from xai_lib.text import TextInstance, find_words
+
+# Texts whose embeddings are looked up together: padded to the longest, they stay small.
+_LOOKED_UP = 64
 
 
 class ClassVectors(EmbeddingAccess, Protocol):
@@ -68,11 +71,11 @@ def standardised(distances: np.ndarray) -> np.ndarray:
     """
     if not distances.shape[-1]:
         return np.zeros(distances.shape)
-    mean = distances.mean(axis=-1, keepdims=True)
-    spread = distances.std(axis=-1, keepdims=True)
+    nearer = distances.mean(axis=-1, keepdims=True) - distances
+    spread = np.sqrt(np.square(nearer).mean(axis=-1, keepdims=True))
     # Equal distances differ in the last digits.
     real = spread > 1e-9 * np.abs(distances).max(axis=-1, keepdims=True)
-    return np.where(real, (mean - distances) / np.where(real, spread, 1.0), 0.0)
+    return np.where(real, nearer / np.where(real, spread, 1.0), 0.0)
 
 
 def vector_distances(vectors: np.ndarray, words: np.ndarray, distance: str) -> np.ndarray:
@@ -157,48 +160,55 @@ class Ldav(Explainer):
         vectors = class_vectors(classifier, self.name)
         whole = [np.ones((1, one.n_features), dtype=bool) for one in instances]
         answers = classifier.predict_masked(instances, whole)
+        every = word_vectors(instances, classifier)
         found = []
-        for one, answer in zip(instances, answers, strict=True):
-            words, seen = word_vectors(one, classifier)
+        for one, answer, (words, seen) in zip(instances, answers, every, strict=True):
             scores = np.zeros((len(vectors), len(words)))
             scores[:, seen] = standardised(vector_distances(vectors, words[seen], self.distance))
             found.append(Attribution(_of_features(one, scores, seen), answer[0], 1))
         return found
 
 
-def word_vectors(one: TextInstance, classifier: Classifier) -> tuple[np.ndarray, np.ndarray]:
-    """Return what is compared with the class vectors, for each word of an instance.
+def word_vectors(
+    instances: Sequence[TextInstance], classifier: Classifier
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give what is compared with the class vectors, for each word of each instance.
 
     Parameters
     ----------
-    one
-        An instance of the classifier.
+    instances
+        Of the classifier.
     classifier
         One with class vectors.
 
-    Returns
-    -------
+    Yields
+    ------
     words : (W, d) float64 array
         Embeddings of the words; in a pair of texts, times the mean embedding of the other text.
     seen : (W,) bool array
         False for a word that the model sees nothing of; its vector is zero.
     """
     box = cast("ClassVectors", classifier)
-    embedded = box.embed([one])
-    tokens = embedded.embeddings[0].double().cpu().numpy()
-    of_token, part_of_token = embedded.word[0], embedded.attention[0].cpu().numpy()
-    inside = of_token >= 0
-    count = np.bincount(of_token[inside], minlength=len(one.spans))
-    words = np.zeros((len(one.spans), tokens.shape[1]))
-    np.add.at(words, of_token[inside], tokens[inside])
-    words /= np.maximum(count, 1)[:, None]
-    seen = count > 0
-    if box.pairs:
-        second = np.zeros(len(words), dtype=bool)
-        second[of_token[inside]] = part_of_token[inside] == 2
-        means = [_mean(words[seen & (second == k)]) for k in (False, True)]
-        words = words * np.where(second[:, None], means[0], means[1])
-    return words, seen
+    for start in range(0, len(instances), _LOOKED_UP):
+        some = instances[start : start + _LOOKED_UP]
+        embedded = box.embed(some)
+        tokens, parts = embedded.embeddings.cpu().numpy(), embedded.attention.cpu().numpy()
+        for one, vectors, of_token, part in zip(some, tokens, embedded.word, parts, strict=True):
+            inside = np.flatnonzero(of_token >= 0)
+            word = of_token[inside]
+            count = np.bincount(word, minlength=len(one.spans))
+            seen = count > 0
+            words = np.zeros((len(one.spans), vectors.shape[1]))
+            if len(word):  # The tokens of a word follow one another.
+                first = np.flatnonzero(np.diff(word, prepend=-1))
+                sums = np.add.reduceat(vectors[inside].astype(np.float64), first, axis=0)
+                words[word[first]] = sums / count[word[first], None]
+            if box.pairs:
+                second = np.zeros(len(words), dtype=bool)
+                second[word] = part[inside] == 2
+                means = [_mean(words[seen & (second == k)]) for k in (False, True)]
+                words = words * np.where(second[:, None], means[0], means[1])
+            yield words, seen
 
 
 def _mean(rows: np.ndarray) -> np.ndarray:
@@ -283,8 +293,8 @@ def phrase_scores(
         if not words:
             raise ValueError(f"A phrase needs a word, got {phrase!r:.80}.")
         # Word by word, so that no phrase is longer than the budget.
-        kinds = {word: word_vectors(classifier.instance(word), classifier) for word in set(words)}
-        rows = [kinds[word][0][kinds[word][1]] for word in words]
+        every = [classifier.instance(word) for word in words]
+        rows = [vectors[seen] for vectors, seen in word_vectors(every, classifier)]
         means.append(_mean(np.concatenate(rows)))
     table = np.array(means).reshape(len(means), vectors.shape[1])
     found = vector_distances(vectors, table, distance).T
