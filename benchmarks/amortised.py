@@ -113,17 +113,17 @@ def untrained_bert(
     """
     from transformers import BertConfig, BertForSequenceClassification
 
-    config = BertConfig(
-        vocab_size=like.model.config.vocab_size,
-        num_hidden_layers=layers,
-        hidden_size=width,
-        num_attention_heads=heads,
-        intermediate_size=4 * width,
-        num_labels=len(like.classes),
-    )
+    sizes: dict[str, Any] = {
+        "vocab_size": like.model.config.vocab_size,
+        "num_hidden_layers": layers,
+        "hidden_size": width,
+        "num_attention_heads": heads,
+        "intermediate_size": 4 * width,
+        "num_labels": len(like.classes),
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = BertForSequenceClassification(config)
+        model = BertForSequenceClassification(BertConfig(**sizes))
     return HuggingFaceClassifier(
         model,
         like.tokenizer,

@@ -16,8 +16,6 @@ DISTRIBUTIONS = {
 }
 # Brought by a package that is asked for, or asked for by a text that says how to install it.
 BROUGHT = {"IPython", "huggingface_hub", "jupyter_client", "tokenizers"}
-# Weights that a user installs where no hub is reachable; the error says so.
-BROUGHT |= {"efficientnet_lite_pytorch"}
 
 
 def imported(path: Path) -> set[str]:

