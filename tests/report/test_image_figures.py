@@ -127,7 +127,7 @@ def area_rows(method, changed, area, setting="imagenette-vgg16"):
 
 def test_area_scatter_has_a_point_with_two_intervals_for_each_method():
     rows = area_rows("xrai", 0.6, 0.3) + area_rows("xrai (mean)", 0.4, 0.2)
-    result = SimpleNamespace(rows=rows, paper="lipex")
+    result = SimpleNamespace(rows=rows, paper="lipex", item="segment-size")
     (ax,) = image_figures.area_scatter(result, "changed").axes
     found = {}
     for container in ax.containers:
@@ -142,7 +142,7 @@ def test_area_scatter_has_a_point_with_two_intervals_for_each_method():
 
 def test_area_scatter_has_a_panel_for_each_setting():
     rows = area_rows("lime", 0.5, 0.1) + area_rows("lime", 0.5, 0.1, "imagenette-inceptionv3")
-    result = SimpleNamespace(rows=rows, paper="lipex")
+    result = SimpleNamespace(rows=rows, paper="lipex", item="segment-size")
     titles = [ax.get_title(loc="left") for ax in image_figures.area_scatter(result, "changed").axes]
     assert titles == ["Imagenette 1 (paper: VGG16)", "Imagenette 2 (paper: InceptionV3)"]
 

@@ -96,3 +96,23 @@ def test_sigma_curves_have_a_panel_for_each_setting_and_measure(result):
     for ax in (third, fourth):
         assert curves(ax) == {"MASE": [[0.1, 0.2], [0.3, 0.6]]}
     assert first.get_ylabel() == "Reuters R8, BiLSTM"
+
+
+def test_limit_curves_have_a_logarithmic_axis_for_what_grows_a_hundredfold(result):
+    rows = [
+        mean(value * sigma, setting="r8_bilstm", measure=measure, sigma=sigma)
+        for sigma in (0.01, 1.0, 10.0)
+        for measure, value in (("relative distance", 0.2), ("cosine", -1.0))
+    ]
+    grows, falls = mase_figures.limit_curves(result("gradient-limit", rows)).axes
+    assert (grows.get_yscale(), falls.get_yscale()) == ("log", "linear")
+    assert curves(grows) == {"Reuters R8, BiLSTM": [[0.01, 0.002], [1.0, 0.2], [10.0, 2.0]]}
+
+
+def test_bands_of_delta_curves_are_those_of_the_claim(result):
+    ax = mase_figures.delta_curves(result("delta-accuracy", delta_rows())).axes[0]
+    drawn = [bool(one.get_paths()) for one in ax.collections]
+    names = list(curves(ax))
+    assert dict(zip(names, drawn, strict=True)) == {
+        "MASE": True, "MASE, by size": False, "LIME": True,
+    }  # fmt: skip

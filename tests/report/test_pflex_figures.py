@@ -139,6 +139,7 @@ def test_cost_bars(result):
         "LIME, paper": [5.0, 40.77],
     }
     assert ax.get_yscale() == "log"
+    assert [t.get_text() for t in ax.texts] == ["1", "3", "10", "30", "40", "120", "5", "41"]
     assert [t.get_text() for t in ax.get_xticklabels()] == ["10 words", "30 words"]
     assert bars["LIME, paper"][0].get_hatch() == "////"
     assert to_hex(bars["LIME (4096)"][0].get_edgecolor()) == BLUE

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
+from tests.report.drawn import curves
 from xai_lib.report import caption, comparisons_table, paper_vs_ours
 from xai_lib.report.claims import verdict_box
+from xai_lib.report.drawings import drawn_again, source_of
+from xai_lib.report.figures import figure_html
 from xai_lib.report.html import card
+from xai_lib.report.lipex_figures import budget_curves
 from xai_lib.report.redraw import redraw
 
 
@@ -78,3 +85,50 @@ def test_a_result_that_is_gone_is_named(save, tmp_path):
     note = notebook(output(paper_vs_ours(old), ""))
     with pytest.raises(FileNotFoundError, match="no result for table-1 of lipex"):
         redraw(note, tmp_path / "elsewhere")
+
+
+BUDGETS = [mean(value, setting="emotion", n_samples=n, method=method, k=k)
+           for method, value in (("lipex", 0.7), ("lime", 0.6))
+           for n in (200, 1000) for k in (1, "1-5")]  # fmt: skip
+
+
+def test_figures_follow_the_results(save, tmp_path):
+    old = save("equal-budget", BUDGETS)
+    picture = figure_html(budget_curves(old, k=1), "a < b", f"{caption(old)} And.")
+    bare = figure_html(budget_curves(old, 1), "a < b")
+    note = notebook(output(picture, "<HTML of 5 characters>"), output(bare, ""))
+    before = [one.data["text/html"] for one in note.cells[1].outputs]
+    assert redraw(note, tmp_path / "results") == 2
+    assert [one.data["text/html"] for one in note.cells[1].outputs] == before
+    changed = [{**row, "mean": row["mean"] - 0.04} for row in BUDGETS]
+    new = save("equal-budget", changed, title="Another title")
+    assert redraw(note, tmp_path / "results") == 2
+    first, second = (one.data["text/html"] for one in note.cells[1].outputs)
+    assert first == figure_html(budget_curves(new, k=1), "a < b", f"{caption(new)} And.")
+    assert second == figure_html(budget_curves(new, k=1), "a < b")
+    assert "Another title" in first
+    assert first != before[0]
+    # A matplotlib style that the caller has set, or not, changes nothing.
+    with plt.style.context("default"):
+        assert redraw(note, tmp_path / "results") == 2
+    assert note.cells[1].outputs[0].data["text/html"] == first
+
+
+def test_a_figure_says_what_it_was_drawn_from(save, tmp_path):
+    fig = budget_curves(save("equal-budget", BUDGETS), k=1)
+    source = source_of(fig)
+    assert json.loads(source) == {
+        "figure": "lipex_figures.budget_curves",
+        "paper": "lipex",
+        "item": "equal-budget",
+        "arguments": {"k": 1},
+    }
+    again = drawn_again(source, tmp_path / "results")
+    assert curves(again.axes[0]) == curves(fig.axes[0])
+    assert "(K = 1)" in again.axes[0].get_ylabel()
+    assert source_of(plt.figure()) is None
+    for name in ("lipex_figures.angle", "nothing.budget_curves", "lipex_figures"):
+        with pytest.raises(ValueError, match=r"no figure .* drawn from a result alone"):
+            drawn_again(json.dumps(json.loads(source) | {"figure": name}), tmp_path / "results")
+    with pytest.raises(FileNotFoundError, match="no result for equal-budget of lipex"):
+        drawn_again(source, tmp_path / "elsewhere")

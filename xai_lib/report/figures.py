@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from xai_lib.report.drawings import source_of
 from xai_lib.report.html import MUTED, Html
 from xai_lib.report.style import MethodStyle, method_name, method_style
 
@@ -65,7 +66,8 @@ def figure_html(fig: Figure, alt: str, caption: str = "") -> Html:
     -------
     Html
         A group of the picture, as PNG inside the page, and the caption. The same figure gives
-        the same bytes: no date and no version is written into the picture.
+        the same bytes: no date and no version is written into the picture. A figure drawn from
+        a result says so, see `xai_lib.report.drawings`.
 
     Raises
     ------
@@ -88,9 +90,11 @@ def figure_html(fig: Figure, alt: str, caption: str = "") -> Html:
         else ""
     )
     # Not `figure` and `figcaption`: themes give these a colour that does not suit a white card.
+    source = source_of(fig)
+    mark = "" if source is None else f' data-figure="{escape(source)}"'
     return Html(
-        '<div role="group" style="background:#ffffff;border:1px solid #d0d0d0;border-radius:6px;'
-        f'padding:0.8em 1em;margin:0.8em 0;max-width:100%;overflow-x:auto">'
+        f'<div role="group"{mark} style="background:#ffffff;border:1px solid #d0d0d0;'
+        'border-radius:6px;padding:0.8em 1em;margin:0.8em 0;max-width:100%;overflow-x:auto">'
         f'<img alt="{escape(alt)}" width="{width}" '
         'style="max-width:100%;height:auto;background:#ffffff;padding:0;filter:none" '
         f'src="data:image/png;base64,{picture}">{below}</div>'

@@ -11,6 +11,7 @@ import numpy as np
 from xai_lib.image_explanation import ImageExplanation
 from xai_lib.ink import UNDERLINE_AGAINST, UNDERLINE_FOR
 from xai_lib.report.cells import select
+from xai_lib.report.drawings import from_result
 from xai_lib.report.panels import base_style, distinct, legend_below, name_panel, panels
 from xai_lib.report.results import Result
 from xai_lib.report.schema import Row
@@ -139,6 +140,7 @@ def only_top(explanation: ImageExplanation, k: int, by: str = "abs") -> np.ndarr
     return drawn
 
 
+@from_result
 def area_scatter(
     result: Result, changed: str, area: str = "share of the picture in the top 5"
 ) -> Figure:

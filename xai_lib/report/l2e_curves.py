@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from xai_lib import papers
 from xai_lib.report.cells import select
+from xai_lib.report.drawings import from_result
 from xai_lib.report.panels import (
     distinct,
     grid,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@from_result
 def optimiser_curves(result: Result) -> Figure:
     """Draw the loss by epoch for each optimiser.
 
@@ -57,6 +59,7 @@ def optimiser_curves(result: Result) -> Figure:
     return fig
 
 
+@from_result
 def size_curves(
     result: Result, measure: str, along: str = "texts", by: str = "width", label: str = ""
 ) -> Figure:
@@ -101,6 +104,7 @@ def size_curves(
     return fig
 
 
+@from_result
 def division_curves(result: Result) -> Figure:
     """Draw the overlap of human rationales against the number of neighbours, in both forms.
 

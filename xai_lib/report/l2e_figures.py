@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xai_lib import papers
+from xai_lib.report.drawings import from_result
 from xai_lib.report.panels import (
     base_style,
     distinct,
@@ -85,6 +86,7 @@ def times(results: Sequence[Result]) -> Figure:
     return fig
 
 
+@from_result
 def precision_recall(result: Result) -> Figure:
     """Draw recall against precision, an arrow from each teacher to its student.
 
@@ -168,6 +170,7 @@ def _equal_f1(ax: Axes, right: float, top: float) -> None:
             )  # fmt: skip
 
 
+@from_result
 def frontier(result: Result) -> Figure:
     """Draw what explanations find against what they cost.
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from xai_lib import papers
 from xai_lib.report.cells import SIGNIFICANCE, select
+from xai_lib.report.drawings import from_result
 from xai_lib.report.panels import base_style, distinct, legend_below, spans
 from xai_lib.report.results import Result
 from xai_lib.report.schema import Row
@@ -27,6 +28,7 @@ _FILTERS = {"none": "all words", "annotated": "annotated words", "stop words": "
 _FROM, _TO, _PRINTED = -0.26, -0.04, 0.24
 
 
+@from_result
 def dumbbells(
     result: Result,
     label: str,

@@ -9,6 +9,7 @@ import numpy as np
 
 from xai_lib import papers
 from xai_lib.report.cells import select
+from xai_lib.report.drawings import from_result
 from xai_lib.report.panels import (
     base_style,
     curve,
@@ -44,6 +45,7 @@ BANDS = ("ldav", "ldav (as printed)", "random")
 _FORMS = {"ldav": "unit vectors, cosine", "as printed": "as printed, Euclidean"}
 
 
+@from_result
 def removal_curves(result: Result, label: str, measure: str | None = None) -> Figure:
     """Draw what remains against the number of top words that became padding.
 
@@ -79,6 +81,7 @@ def removal_curves(result: Result, label: str, measure: str | None = None) -> Fi
     return fig
 
 
+@from_result
 def beside_printed(result: Result, measure: str, label: str) -> Figure:
     """Draw one number of each method with its interval, and the printed one beside it.
 
@@ -131,6 +134,7 @@ def beside_printed(result: Result, measure: str, label: str) -> Figure:
     return fig
 
 
+@from_result
 def correlations(result: Result) -> Figure:
     """Draw the correlations of the class vectors, a matrix per setting.
 
@@ -197,6 +201,7 @@ def clouds(found: Mapping[str, Any], titles: Mapping[str, str]) -> Figure:
     return fig
 
 
+@from_result
 def sensitivity(result: Result, measure: str, trainings: Sequence[str]) -> Figure:
     """Draw one measure against the weight of L3, a curve for each weight of L2.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from xai_lib import papers
 from xai_lib.report.cells import select
+from xai_lib.report.drawings import from_result
 from xai_lib.report.figures import histogram
 from xai_lib.report.panels import curve, distinct, grid, log_ticks, name_panel, panels
 from xai_lib.report.results import Result
@@ -77,6 +78,7 @@ def tv_histograms(distances: Mapping[str, np.ndarray], bound: float = 0.1) -> Fi
     return fig
 
 
+@from_result
 def distortion_panels(result: Result) -> Figure:
     """Draw Figure 4: accuracy under noise, and how far model and LIPEx move.
 
@@ -107,6 +109,7 @@ def distortion_panels(result: Result) -> Figure:
     return fig
 
 
+@from_result
 def angle_curves(result: Result) -> Figure:
     """Draw Figure 5: how stable the top features are under an angle limit.
 
@@ -138,6 +141,7 @@ def angle_curves(result: Result) -> Figure:
     return fig
 
 
+@from_result
 def budget_curves(result: Result, k: int | str = "1-5") -> Figure:
     """Draw the comparison of LIPEx and LIME at equal numbers of perturbations.
 

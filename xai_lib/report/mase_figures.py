@@ -9,6 +9,7 @@ import numpy as np
 
 from xai_lib import papers
 from xai_lib.report.cells import select
+from xai_lib.report.drawings import from_result
 from xai_lib.report.panels import (
     base_style,
     curve,
@@ -28,11 +29,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = ("mase", "mase (absolute)", "lime", "kernel_shap", "input_x_gradient", "random")
+# Six bands in one panel hide each other: those of the claim, and of chance.
+WITH_BAND = ("mase", "lime", "random")
 POOLED = "1-10"
 # The reading of Delta Accuracy that the claims are about.
 MAIN: Row = {"removal": "drop", "labels": "gold"}
 
 
+@from_result
 def delta_curves(result: Result, methods: Sequence[str] = SHOWN) -> Figure:
     """Draw the accuracy lost against the number of top words deleted.
 
@@ -46,7 +50,7 @@ def delta_curves(result: Result, methods: Sequence[str] = SHOWN) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        One panel per setting.
+        One panel per setting; intervals of `WITH_BAND` only.
     """
     settings = distinct(result.rows, "setting")
     fig, axes = grid(len(settings))
@@ -54,7 +58,7 @@ def delta_curves(result: Result, methods: Sequence[str] = SHOWN) -> Figure:
         where = {**MAIN, "setting": setting}
         run = distinct(rows_with(result, where), "method")
         for method in [one for one in methods if one in run]:
-            curve(ax, result, {**where, "method": method}, "k", method)
+            curve(ax, result, {**where, "method": method}, "k", method, band=method in WITH_BAND)
         name_panel(ax, result, setting, "words deleted (k)")
         ax.set_ylabel("accuracy lost")
         ax.label_outer()
@@ -62,6 +66,7 @@ def delta_curves(result: Result, methods: Sequence[str] = SHOWN) -> Figure:
     return fig
 
 
+@from_result
 def advantage(
     result: Result,
     firsts: Sequence[str] = ("mase", "mase (absolute)"),
@@ -110,6 +115,7 @@ def advantage(
     return fig
 
 
+@from_result
 def curves_by_setting(result: Result, measure: str, x: str, label: str) -> Figure:
     """Draw one measure of several methods along a logarithmic axis.
 
@@ -142,6 +148,7 @@ def curves_by_setting(result: Result, measure: str, x: str, label: str) -> Figur
     return fig
 
 
+@from_result
 def sigma_curves(result: Result) -> Figure:
     """Draw each measure of MASE against the strength of the noise.
 
@@ -176,6 +183,7 @@ def sigma_curves(result: Result) -> Figure:
     return fig
 
 
+@from_result
 def limit_curves(result: Result) -> Figure:
     """Draw how MASE leaves gradient times input as the noise grows.
 
@@ -187,7 +195,8 @@ def limit_curves(result: Result) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A panel for each measure, a curve for each setting.
+        A panel for each measure, a curve for each setting. What grows a hundredfold has a
+        logarithmic axis.
     """
     measures, settings = distinct(result.rows, "measure"), distinct(result.rows, "setting")
     fig, axes = panels(len(measures), share=False, legend=True)
@@ -197,6 +206,9 @@ def limit_curves(result: Result) -> Figure:
             name = papers.paper(result.paper).setting_name(setting)
             curve(ax, result, {"setting": setting, "measure": measure}, "sigma", look, name)
         log_ticks(ax, distinct(result.rows, "sigma"))
+        means = [row["mean"] for row in rows_with(result, {"measure": measure})]
+        if min(means) > 0 and max(means) > 100 * min(means):
+            ax.set_yscale("log")
         ax.set_title(measure[:1].upper() + measure[1:])
         ax.set_xlabel("σ")
     legend_below(fig, axes)

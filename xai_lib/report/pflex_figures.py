@@ -9,6 +9,7 @@ import numpy as np
 
 from xai_lib import papers
 from xai_lib.report.cells import select
+from xai_lib.report.drawings import from_result
 from xai_lib.report.panels import (
     base_style,
     curve,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 COSINE_BINS = np.linspace(-1.0, 1.0, 21)
 
 
+@from_result
 def distance_curves(result: Result) -> Figure:
     """Draw Figure 3: how far words are from [CLS], layer by layer.
 
@@ -57,6 +59,7 @@ def distance_curves(result: Result) -> Figure:
     return fig
 
 
+@from_result
 def stress_curves(result: Result, measure: str = "accuracy") -> Figure:
     """Draw Figure 6: what is left of the predictions when the top words are removed.
 
@@ -141,6 +144,7 @@ def cosine_histograms(
     return fig
 
 
+@from_result
 def agreement_curves(result: Result) -> Figure:
     """Draw Figure 7 as curves: the mean cosine with LIME against the filter.
 
@@ -172,6 +176,7 @@ def agreement_curves(result: Result) -> Figure:
     return fig
 
 
+@from_result
 def cost_bars(result: Result, quantity: str = "seconds", setting: str | None = None) -> Figure:
     """Draw Figure 8: what one explanation costs, by length, the paper's bars beside ours.
 
@@ -188,7 +193,7 @@ def cost_bars(result: Result, quantity: str = "seconds", setting: str | None = N
     Returns
     -------
     matplotlib.figure.Figure
-        Groups of bars on a logarithmic scale, ours full, the paper's hatched.
+        Groups of bars on a logarithmic scale with their values, ours full, the paper's hatched.
 
     Raises
     ------
@@ -223,6 +228,12 @@ def cost_bars(result: Result, quantity: str = "seconds", setting: str | None = N
             linewidth=0.8,
         )  # fmt: skip
         _errors(ax, x, cells)
+        for place, cell in zip(x, cells, strict=True):
+            top = cell["mean"] if cell.get("high") is None else max(cell["mean"], cell["high"])
+            ax.annotate(
+                _two_digits(cell["mean"]), (place, top), xytext=(0, 2), ha="center",
+                textcoords="offset points", fontsize=7,
+            )  # fmt: skip
         seen += [style.name] if ours else []
     ax.set_yscale("log")
     ax.set_xticks(range(len(lengths)), [f"{words} words" for words in lengths])
@@ -231,6 +242,11 @@ def cost_bars(result: Result, quantity: str = "seconds", setting: str | None = N
     ax.set_title(papers.paper(result.paper).setting_name(setting))
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return fig
+
+
+def _two_digits(value: float) -> str:
+    """Write a number with two digits and without an exponent."""
+    return f"{float(f'{value:.2g}'):.10g}"
 
 
 _NAMES = {
@@ -243,6 +259,7 @@ _NAMES = {
 }
 
 
+@from_result
 def size_curves(
     result: Result, measures: Sequence[str] = ("spearman", "cosine", "accuracy at k = 1")
 ) -> Figure:

@@ -1,4 +1,4 @@
-"""Draw tables, captions and verdicts of an executed notebook anew, from the results beside it."""
+"""Draw an executed notebook's figures, tables and verdicts anew, from the results beside it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,26 @@ from typing import Any
 from nbformat import NotebookNode
 
 from xai_lib.report.claims import verdict_box
+from xai_lib.report.drawings import drawn_again
+from xai_lib.report.figures import figure_html
 from xai_lib.report.html import Html
 from xai_lib.report.results import load_result
+from xai_lib.report.style import styled
 from xai_lib.report.tables import caption, comparisons_table, paper_vs_ours
 
 _CAPTION = re.compile(r'<span data-caption="([^"/]*)/([^"]*)">.*?</span>', re.DOTALL)
 _SOURCE = re.compile(r'<div role="region" [^>]*?data-source="([^"]*)"')
+_FIGURE = re.compile(r'<div role="group" data-figure="([^"]*)"')
+_ALT = "the text alternative stays"
+_PICTURE = re.compile(r'(<img alt="[^"]*")([^>]*>)')
 
 
 def redraw(notebook: NotebookNode, results: Path) -> int:
-    """Draw each table, caption and box of verdicts anew, in place.
+    """Draw each figure, table, caption and box of verdicts anew, in place.
 
-    What they show is in the results, so that a caption, a unit or a rule that decides a claim can
-    be mended without executing the notebook. Figures and prints stay as they were drawn.
+    What they show is in the results, so that an axis, a caption, a unit or a rule that decides a
+    claim can be mended without executing the notebook. Prints stay as they are, and so do figures
+    that show more than a result holds, such as pictures.
 
     Parameters
     ----------
@@ -44,9 +51,12 @@ def redraw(notebook: NotebookNode, results: Path) -> int:
             before = "".join(data.get("text/html", ""))
             if found := _SOURCE.match(before):
                 html = _draw(json.loads(unescape(found[1])), results)
-            elif _CAPTION.search(before):
+            elif _FIGURE.match(before) or _CAPTION.search(before):
+                text = before
+                if found := _FIGURE.match(before):
+                    text = _with_picture(before, unescape(found[1]), results)
                 html = Html(
-                    _CAPTION.sub(lambda one: caption(load_result(one[1], one[2], results)), before)
+                    _CAPTION.sub(lambda one: caption(load_result(one[1], one[2], results)), text)
                 )
             else:
                 continue
@@ -64,3 +74,15 @@ def _draw(source: dict[str, Any], results: Path) -> Html:
     if source["table"] == "comparisons_table":
         return comparisons_table(result, source["where"])
     return paper_vs_ours(result)
+
+
+def _with_picture(before: str, source: str, results: Path) -> str:
+    """Put the figure, drawn anew, in the place of the picture."""
+    import matplotlib.pyplot as plt
+
+    with styled():
+        fig = drawn_again(source, results)
+        again = _PICTURE.search(figure_html(fig, alt=_ALT))
+        plt.close(fig)
+    assert again is not None
+    return _PICTURE.sub(lambda old: f"{old[1]}{again[2]}", before, count=1)
