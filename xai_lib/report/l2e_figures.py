@@ -238,6 +238,8 @@ def unbeaten(rows: Sequence[Row]) -> list[Row]:
 
 def _name_points(ax: Axes, rows: Sequence[Row]) -> None:
     """Write the name of each point to its right, higher or lower where it would meet another."""
+    from matplotlib.patheffects import withStroke
+
     low, high = ax.get_ylim()
     left, right = np.log(ax.get_xlim())
     labels = []
@@ -253,7 +255,8 @@ def _name_points(ax: Axes, rows: Sequence[Row]) -> None:
         ax.annotate(
             label, (row["seconds"], row["mean"]),
             (np.exp(left + (x + _GAP) * (right - left)), low + y * (high - low)),
-            fontsize=7, va="center", color=base_style(row["method"]).colour,
+            fontsize=7, va="center", color=base_style(row["method"]).colour, zorder=4,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
             arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "#9a9a9a"},
         )  # fmt: skip
 

@@ -105,7 +105,7 @@ def distortion_panels(result: Result) -> Figure:
         right.legend()
         for ax in (left, right):
             name_panel(ax, result, setting, "σ of the noise on the last layer")
-            ax.set_ylim(0, 1)
+            ax.set_ylim(-0.03, 1.03)
     return fig
 
 
