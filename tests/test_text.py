@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lime.lime_text import IndexedString
 
-from xai_lib.text import GROUPS, REMOVALS, check_removal, find_words, make_instance
+from xai_lib.text import (
+    GROUPS,
+    REMOVALS,
+    check_removal,
+    find_words,
+    make_instance,
+    without_surrogates,
+)
 
 # Letters with and without marks, scripts without blanks, right-to-left, emoji with modifiers and
 # joiners, flags, zero-width characters, apostrophes, HTML.
@@ -30,6 +37,10 @@ mixed_text = st.one_of(
         "".join
     ),
 )
+
+
+def test_only_lone_surrogates_are_replaced():
+    assert without_surrogates("a\ud83d b\udcff 😀") == "a\ufffd b\ufffd 😀"
 
 
 def words_of(text: str) -> list[str]:

@@ -16,6 +16,9 @@ GROUPS = ("position", "type")
 
 Span = tuple[int, int]
 
+# A character that is no text: half of a UTF-16 pair, or a byte that could not be decoded.
+_SURROGATE = regex.compile("[\ud800-\udfff]")
+
 # A word is a run of letters, digits, marks and underscores; an apostrophe or a joiner inside a
 # run belongs to it ("don't"). Scripts written without blanks give one word per character, and
 # an emoji with its modifiers is a word, because both can carry the class of a text.
@@ -28,6 +31,14 @@ _WORD = regex.compile(
     r"|\p{Extended_Pictographic}[\uFE0F\u20E3\p{Emoji_Modifier}]*"
     r"(?:\u200d\p{Extended_Pictographic}[\uFE0F\p{Emoji_Modifier}]*)*"
 )
+
+
+def without_surrogates(text: str) -> str:
+    """Write U+FFFD for each lone surrogate, which no tokenizer takes.
+
+    One character for one, so that the places of words stay what they are.
+    """
+    return _SURROGATE.sub("\ufffd", text)
 
 
 def find_words(text: str) -> tuple[Span, ...]:

@@ -69,7 +69,7 @@ def test_semantic_similarity_is_the_cosine():
 
 
 def test_vectors_sum_the_states_of_all_tokens(tmp_path):
-    texts = ("the red bus stops", "a bus", "", "the red bus goes", "bus " * 900)
+    texts = ("the red bus stops", "a bus", "", "the red bus \ufffd", "bus " * 900)
     model, tokenizer = tiny_bert(texts, ("x", "y"), seed=0)
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
@@ -84,6 +84,9 @@ def test_vectors_sum_the_states_of_all_tokens(tmp_path):
     rounded = text_vectors(texts, tmp_path, "cpu", "bfloat16")
     assert not np.array_equal(rounded, found)
     assert (np.diag(semantic_similarity(np.concatenate([rounded, found]))[:5, 5:]) > 0.999).all()
+    # A lone surrogate, which no tokenizer takes.
+    strange = text_vectors(("the red bus \udcff",), tmp_path, "cpu", "float32")
+    assert strange[0] == pytest.approx(found[3])
     assert text_vectors((), tmp_path).shape == (0, found.shape[1])
 
 

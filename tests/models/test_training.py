@@ -83,6 +83,16 @@ def test_fine_tuning_learns_reports_and_repeats():
     assert not all(torch.equal(weights[name], other[name]) for name in weights)
 
 
+def test_a_lone_surrogate_is_read_as_a_character_that_is_no_text():
+    weights = []
+    for strange in ("\ud800", "\ufffd"):
+        texts = [f"good {strange} film", *TEXTS[1:]]
+        model, tokenizer = tiny_bert(TEXTS, ["no", "yes"], hidden=16, layers=1, heads=2)
+        fine_tune(model, tokenizer, texts, LABELS, Recipe(epochs=1, batch_size=8, max_length=16))
+        weights.append(model.state_dict())
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
 @pytest.mark.parametrize(
     "labels, message",
     [

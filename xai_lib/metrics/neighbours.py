@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from xai_lib.text import find_words
+from xai_lib.text import find_words, without_surrogates
 
 LONGEST = 4
 NONE = -1
@@ -145,7 +145,8 @@ def text_vectors(
     dtype = torch.bfloat16 if fast else torch.float32
     model = AutoModel.from_pretrained(source, dtype=dtype).to(device).eval()
     limit = int(model.config.max_position_embeddings)
-    ids = tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"] if texts else []
+    read = [without_surrogates(text) for text in texts]
+    ids = tokenizer(read, truncation=True, max_length=limit)["input_ids"] if read else []
     vectors = np.zeros((len(ids), int(model.config.hidden_size)), dtype=np.float32)
     lengths = np.array([len(one) for one in ids], dtype=np.int64)
     with torch.inference_mode():

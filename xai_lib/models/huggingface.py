@@ -16,7 +16,7 @@ from xai_lib.models.class_vectors import load_class_vectors, save_model
 from xai_lib.models.precision import check_precision, fast_bfloat16, pick_device
 from xai_lib.models.token_classifier import PROBES, Tokens
 from xai_lib.models.transformer_whitebox import TransformerWhiteBox
-from xai_lib.text import TextInstance, make_instance
+from xai_lib.text import TextInstance, make_instance, without_surrogates
 
 __all__ = [
     "BFLOAT16_TOLERANCE",
@@ -32,8 +32,6 @@ BFLOAT16_TOLERANCE = 0.05
 SEPARATOR, SPECIAL = -1, -2
 # Between two of these, tokens of a word do not depend on what stands around it.
 _APART = regex.compile(r"[\p{P}\p{Z}\t\n\r$+<=>^`|~]")
-# A character that is no text: half of a UTF-16 pair, or a byte that could not be decoded.
-_SURROGATE = regex.compile("[\ud800-\udfff]")
 
 
 class HuggingFaceClassifier(TransformerWhiteBox):
@@ -179,9 +177,8 @@ class HuggingFaceClassifier(TransformerWhiteBox):
         return [np.array(ids, dtype=np.int64) for ids in encoded["input_ids"]]
 
     def _call_tokenizer(self, texts: list[str], **settings: Any) -> Any:
-        """Tokenise texts; a lone surrogate, which no tokenizer takes, reads as U+FFFD."""
-        # One character for one, so that the places of words stay what they are.
-        return self.tokenizer([_SURROGATE.sub("\ufffd", text) for text in texts], **settings)
+        """Tokenise texts; a lone surrogate reads as U+FFFD."""
+        return self.tokenizer([without_surrogates(text) for text in texts], **settings)
 
     def _mask_ids(self, one: TextInstance, masks: np.ndarray, removal: str) -> list[np.ndarray]:
         """Return the token ids of each masked text (n arrays of their own lengths)."""

@@ -15,6 +15,7 @@ from xai_lib.models.class_vectors import class_vectors_of, renew_class_vectors
 from xai_lib.models.ldav_training import LdavLosses, text_vectors
 from xai_lib.models.precision import fast_bfloat16
 from xai_lib.rng import generator
+from xai_lib.text import without_surrogates
 
 _COLUMNS = ("input_ids", "special_tokens_mask")
 
@@ -171,7 +172,7 @@ def fine_tune(
     start = time.perf_counter()
     rng = generator(recipe.seed, "fine-tune")
     encoded = tokenizer(
-        list(texts),
+        [without_surrogates(text) for text in texts],
         truncation=True,
         max_length=recipe.max_length,
         return_special_tokens_mask=True,

@@ -18,7 +18,7 @@ from xai_lib.explainers.pflex_head import HEADS
 from xai_lib.metrics import Timing, encoder_macs, layers_macs, measure
 from xai_lib.models.function import as_classifier
 from xai_lib.rng import generator
-from xai_lib.text import find_words
+from xai_lib.text import find_words, without_surrogates
 
 LENGTHS = (10, 20, 30)
 # The printed numbers imply 256 at 10 words and 4096 at 30; 1000 at all lengths shows how LIME
@@ -186,7 +186,8 @@ def macs(
     lengths: list[int] = []
 
     def tokens_only(texts: list[str]) -> np.ndarray:
-        ids = black_box.tokenizer(texts, truncation=True, max_length=black_box.max_length)
+        read = [without_surrogates(text) for text in texts]
+        ids = black_box.tokenizer(read, truncation=True, max_length=black_box.max_length)
         found = np.array([len(one) for one in ids["input_ids"]])
         lengths.extend(found.tolist())
         # Any answers that differ will do: which inputs are asked does not depend on them.
