@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,8 @@ class Results:
         Where the black box runs.
     resume
         Keep the rows of an earlier run, which must be of the same machine, versions and settings.
+    order
+        Groups in the order in which their rows stand in the file; others come behind them.
 
     Raises
     ------
@@ -94,9 +97,15 @@ class Results:
     """
 
     def __init__(
-        self, path: Path, settings: dict[str, Any], device: str, resume: bool = False
+        self,
+        path: Path,
+        settings: dict[str, Any],
+        device: str,
+        resume: bool = False,
+        order: Sequence[str] = (),
     ) -> None:
         self.path = path
+        self._place = {group: i for i, group in enumerate(order)}
         self.header: dict[str, Any] = {
             "schema": SCHEMA,
             "commit": commit(),
@@ -123,6 +132,7 @@ class Results:
         """Add the rows of a group, in place of earlier ones, and write the file."""
         groups = {row.group for row in rows}
         self.rows = [row for row in self.rows if row.group not in groups] + rows
+        self.rows.sort(key=lambda row: self._place.get(row.group, len(self._place)))
         text = json.dumps(check(self.document()), indent=1, allow_nan=False) + "\n"
         scratch = self.path.with_suffix(".tmp")
         scratch.write_text(text, "utf-8")

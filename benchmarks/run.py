@@ -179,7 +179,7 @@ def _main(
 
     console = Console()
     resume = resume or bool(only)
-    results = Results(out, settings.to_dict(), pick_device(device), resume)
+    results = Results(out, settings.to_dict(), pick_device(device), resume, known)
     wanted = [name for name in known if name in (only or known)]
     groups = [name for name in wanted if only or not results.done(name)]
     measure(settings, results, groups, console, data_dir)

@@ -201,6 +201,15 @@ def test_rows_are_kept_only_for_the_same_settings(tmp_path: Path) -> None:
     assert json.loads(path.read_text("utf-8"))["rows"][0]["name"] == "n"
 
 
+def test_rows_stand_in_the_order_of_their_groups(tmp_path: Path) -> None:
+    path, order = tmp_path / "r.json", ("a", "b", "c")
+    for group in ("c", "other", "a", "b", "a"):
+        results = Results(path, {}, "cpu", resume=True, order=order)
+        results.add([Row(group, f"{group}{i}", "w", 1.0, 1.0, 1.0, 1) for i in (2, 1)])
+    found = [row["name"] for row in json.loads(path.read_text("utf-8"))["rows"]]
+    assert found == ["a2", "a1", "b2", "b1", "c2", "c1", "other2", "other1"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
