@@ -20,6 +20,7 @@ from xai_lib.explainers.lime import Lime
 from xai_lib.explainers.pflex import PFLex
 from xai_lib.models import load_classifier
 from xai_lib.models.base import Classifier
+from xai_lib.models.class_vectors import renew_class_vectors
 from xai_lib.models.huggingface import HuggingFaceClassifier
 from xai_lib.text import find_words
 
@@ -104,6 +105,8 @@ def untrained_bert(
 ) -> HuggingFaceClassifier:
     """Make a BERT with random weights: what a forward pass costs does not depend on them.
 
+    It has class vectors too, for LDAV.
+
     Parameters
     ----------
     like
@@ -124,6 +127,7 @@ def untrained_bert(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = BertForSequenceClassification(BertConfig(**sizes))
+    renew_class_vectors(model, 0)
     return HuggingFaceClassifier(
         model,
         like.tokenizer,

@@ -60,7 +60,8 @@ def test_quick_run_writes_every_group(model: Path, tmp_path: Path) -> None:
     assert long["our_peak_mib"] >= long["our_loaded_mib"] > 50
     assert 0 < rows["outside-20"]["value"] < 1
     amortised_rows = (("one", 12, 1), ("corpus", 2, 20))
-    for of, which in (("pflex", ""), ("pflex", "-large"), ("ldav", ""), ("ldav", "-encoder")):
+    for of, which in (("pflex", ""), ("pflex", "-large"), ("ldav", ""), ("ldav", "-encoder"),
+                      ("ldav", "-large")):  # fmt: skip
         for many, n, calls in amortised_rows:
             row = rows[f"{of}-{many}{which}"]
             assert (row["n"], row["details"]["our_calls"]) == (n, calls)

@@ -167,6 +167,7 @@ def time_saving(results: Results, claim: papers.Claim) -> Outcome:
     if all(s["low"] is not None for s in savings):
         low = effect - math.hypot(*(s["effect"] - s["low"] for s in savings)) / len(savings)
         high = effect + math.hypot(*(s["high"] - s["effect"] for s in savings)) / len(savings)
+        high = min(high, 1.0)  # More than all of the time cannot be saved.
     n = sum(s["n"] for s in savings)
     verdict = NOT_REPRODUCED
     if low is not None and high is not None and low > 0:

@@ -27,7 +27,7 @@ NAME = "ldav-bilstm-planted"
 PROFILE: dict[str, Any] = {
     "dataset": "planted", "black_box": NAME, "texts": 7, "slow_texts": 3, "n_samples": 40,
     "n_steps": 4, "runs": 2, "explained_runs": 2, "ablation_runs": 2, "euclidean_runs": 2,
-    "redrawn_texts": 5, "cost_texts": 2,
+    "redrawn_texts": 5, "redraws": 2, "cost_texts": 2,
 }  # fmt: skip
 LABELS = (
     "plain", "as-printed", "without-l2", "without-l3", "euclidean", "gold-label",

@@ -52,27 +52,41 @@ def test_scores_before_and_after(
     setting = sample.setting
     others = len(setting.others)
     rows = checks.redrawn_rows(sample)
-    box, other = setting.classifier, make(0)
-    checks.redraw(other, sample.seed + 1)
-    expected = []
-    for text in sample.data.texts[:5]:
-        own = slow.predicted(box, text)
-        expected.append(spearman(slow.occluded(box, text, own), slow.occluded(other, text, own)))
-    assert [(row["setting"], row["method"], row["n"]) for row in rows] == [
-        ("ag_news_bilstm", "ldav", 5), ("ag_news_bilstm", "occlusion", 5)
-    ]  # fmt: skip
+    box, draws = setting.classifier, [make(0), make(0)]
+    for i, one in enumerate(draws):
+        checks.redraw(one, sample.seed + 1 + i)
+    expected: list[list[float]] = []
+    for other in draws:
+        expected.append([])
+        for text in sample.data.texts[:5]:
+            own = slow.predicted(box, text)
+            before, after = (slow.occluded(each, text, own) for each in (box, other))
+            expected[-1].append(spearman(before, after))
+    places = [(row["setting"], row["method"], row["measure"], row["n"]) for row in rows]
+    assert places == [
+        ("ag_news_bilstm", method, measure, 2)
+        for method in ("ldav", "occlusion")
+        for measure in ("correlation", "size of the correlation")
+    ]
     # LDAV's score of a class reads nothing that was drawn anew.
-    assert rows[0]["mean"] == pytest.approx(1, abs=1e-12)
-    assert rows[1]["mean"] == pytest.approx(np.mean(expected), abs=1e-9)
-    assert rows[1]["mean"] < 0.99
+    for row in rows[:2]:
+        assert [row["mean"], row["low"], row["high"]] == pytest.approx([1, 1, 1], abs=1e-12)
+    signed, size = np.array(expected).mean(axis=1), np.abs(expected).mean(axis=1)
+    assert rows[2]["mean"] == pytest.approx(signed.mean(), abs=1e-9)
+    assert rows[3]["mean"] == pytest.approx(size.mean(), abs=1e-9)
+    # 12.706 standard errors to each side, with two draws, as far as a correlation goes.
+    half = 12.7062 * abs(size[0] - size[1]) / 2
+    assert rows[3]["low"] == pytest.approx(max(size.mean() - half, 0), abs=1e-4)
+    assert rows[3]["high"] == pytest.approx(min(size.mean() + half, 1), abs=1e-4)
+    assert -1 <= rows[2]["low"] <= rows[2]["mean"] < 0.99
     # Some text is predicted otherwise by the other network, and explained for its first class.
-    said = [(slow.predicted(box, t), slow.predicted(other, t)) for t in sample.data.texts[:5]]
+    said = [(slow.predicted(box, t), slow.predicted(draws[0], t)) for t in sample.data.texts[:5]]
     assert any(first != second for first, second in said)
-    # The calls of the copy are counted: each of the two methods asked it.
-    assert len(setting.others) == others + 1
-    copied = setting.others[f"{NAME}-redrawn4"]
+    # The calls of the copies are counted: each of the two methods asked them.
+    assert len(setting.others) == others + 2
     words = [len(slow.words(text)) for text in sample.data.texts[:5]]
-    assert copied.calls == 5 + 5 + sum(words)
+    for copied in (setting.others[f"{NAME}-redrawn{i}"] for i in (4, 5)):
+        assert copied.calls == 5 + 5 + sum(words)
     assert setting.classifier.identity == make(0).identity
 
 
@@ -81,15 +95,17 @@ def test_methods_with_a_target_explain_all_classes(
 ) -> None:
     pytest.importorskip("captum")
     monkeypatch.setattr(checks, "REDRAWN", ("input_x_gradient",))
-    (row,) = checks.redrawn_rows(sample)
-    box, other = make(0), make(0)
-    checks.redraw(other, sample.seed + 1)
+    row, _ = checks.redrawn_rows(sample)
+    box = make(0)
     explainer = make_explainer("input_x_gradient", target="all")
     found = []
-    for text in sample.data.texts[:5]:
-        one, two = (explainer.explain([text], b)[0] for b in (box, other))
-        own = one.predicted
-        found.append(spearman(one.weights[own].tolist(), two.weights[own].tolist()))
+    for i in (1, 2):
+        other = make(0)
+        checks.redraw(other, sample.seed + i)
+        for text in sample.data.texts[:5]:
+            one, two = (explainer.explain([text], b)[0] for b in (box, other))
+            own = one.predicted
+            found.append(spearman(one.weights[own].tolist(), two.weights[own].tolist()))
     assert row["mean"] == pytest.approx(np.mean(found))
 
 
@@ -98,8 +114,8 @@ def test_texts_of_one_word_have_no_correlation(
 ) -> None:
     monkeypatch.setattr(checks, "REDRAWN", ("occlusion",))
     short = setting.test.take(range(5)).first_words(1)
-    (row,) = checks.redrawn_rows(Sample(setting, short, 3))
-    assert (row["mean"], row["n"]) == (None, 0)
+    for row in checks.redrawn_rows(Sample(setting, short, 3)):
+        assert (row["mean"], row["n"]) == (None, 0)
 
 
 def test_planted_words_by_hand(sample: Sample, slow: Any, boxes: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,14 @@ from xai_lib.experiments.ldav.networks import (
     score_settings,
 )
 from xai_lib.experiments.ldav.sample import Sample
-from xai_lib.experiments.rows import Row, compare_rows, defined_row, estimate_row
+from xai_lib.experiments.rows import Row, compare_rows, defined_row, estimate_row, runs_row
 from xai_lib.experiments.turns import SECONDS, Prediction, in_turns
 from xai_lib.explainers import make_explainer
 from xai_lib.metrics import rank_correlation
 from xai_lib.models.networks import new_network
 
 REDRAWN = (LDAV, "integrated_gradients", "occlusion", "lrp", "input_x_gradient", "saliency")
+SIGNED, SIZE = "correlation", "size of the correlation"
 PREDICTION = "prediction"
 
 
@@ -61,33 +63,47 @@ def redrawn_rows(sample: Sample) -> list[Row]:
     Parameters
     ----------
     sample
-        The first ``redrawn_texts`` of its texts are explained.
+        The first ``redrawn_texts`` of its texts are explained, before and after each of
+        ``redraws`` draws.
 
     Returns
     -------
     list of dict
-        For each method the rank correlation of its scores for the class predicted before, over
-        the texts; texts on which it is not defined, because all scores are equal, are left out.
+        For each method, over the draws: the mean over the texts of the rank correlation of its
+        scores for the class predicted before (`SIGNED`), and of the size of that correlation
+        (`SIZE`): a network drawn anew may well say the opposite. Texts on which it is not
+        defined, because all scores are equal, are left out.
     """
     setting, seed = sample.setting, sample.seed
     some = sample.head(setting.profile["redrawn_texts"])
     box = network(setting)
-    other = changed_copy(setting, box, f"redrawn{seed + 1}", lambda one: redraw(one, seed + 1))
+    draws = [
+        changed_copy(setting, box, f"redrawn{new}", partial(redraw, seed=new))
+        for new in range(seed + 1, seed + 1 + setting.profile["redraws"])
+    ]
     rows: list[Row] = []
     for method in REDRAWN:
         explainer = make_method(method, setting.profile, {})
         if hasattr(explainer, "target"):
             settings = {**explainer.settings(), "target": "all"}
             explainer = make_explainer(method, **settings)
-        before, after = (explainer.explain(some.data.texts, one, seed) for one in (box, other))
+        before, *after = (explainer.explain(some.data.texts, one, seed) for one in (box, *draws))
         found = np.array(
             [
-                rank_correlation(one.weights[one.predicted], two.weights[one.predicted])
-                for one, two in zip(before, after, strict=True)
+                [
+                    rank_correlation(one.weights[one.predicted], two.weights[one.predicted])
+                    for one, two in zip(before, each, strict=True)
+                ]
+                for each in after
             ]
         )
-        place: Row = {"setting": setting.key, "method": method}
-        rows.append(defined_row(place, found, seed))
+        found = found[:, ~np.isnan(found).any(axis=0)]
+        for measure, values, least in ((SIGNED, found, -1.0), (SIZE, np.abs(found), 0.0)):
+            place: Row = {"setting": setting.key, "measure": measure, "method": method}
+            if found.shape[1]:
+                rows.append(runs_row(place, values.mean(axis=1), least, 1.0))
+            else:
+                rows.append({**place, "mean": None, "low": None, "high": None, "n": 0})
     return rows
 
 
