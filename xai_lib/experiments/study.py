@@ -111,8 +111,9 @@ class Setting:
 
     @property
     def boxes(self) -> list[Any]:
-        """The black box and the others."""
-        return [self.classifier, *self.others.values()]
+        """The black box, if it was loaded so far, and the others."""
+        own = [self.classifier] if "classifier" in vars(self) else []
+        return [*own, *self.others.values()]
 
     def data_record(self) -> dict[str, Any]:
         """Describe the data for a result."""
