@@ -63,6 +63,15 @@ def test_a_record_counts_the_calls_of_all_networks(study: Study) -> None:
     assert (made["model_calls"], made["cached_model_calls"]) == (9, 0)
 
 
+def test_a_record_loads_no_black_box_that_it_does_not_name(study: Study) -> None:
+    for key, setting in study.settings.items():
+        if key != "ag_news_bilstm":
+            del setting.__dict__["classifier"]
+    study.record("calibration", ROWS, settings=["ag_news_bilstm"])
+    loaded = [key for key, one in study.settings.items() if "classifier" in vars(one)]
+    assert loaded == ["ag_news_bilstm"]
+
+
 def test_settings_do_not_share_their_networks(study: Study) -> None:
     one, other = (study.settings[key] for key in ("ag_news_bilstm", "planted_bilstm"))
     one.others["x"] = box("x")
