@@ -6,7 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Row:
         What is wanted, if anything.
     details
         Seconds, model calls, memory and what else belongs to it.
+    commit
+        Of the code that measured it.
     """
 
     group: str
@@ -53,6 +55,7 @@ class Row:
     at_least: float | None = None
     at_most: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    commit: str = ""
 
     @property
     def reached(self) -> bool | None:
@@ -131,6 +134,7 @@ class Results:
     def add(self, rows: list[Row]) -> None:
         """Add the rows of a group, in place of earlier ones, and write the file."""
         groups = {row.group for row in rows}
+        rows = [replace(row, commit=row.commit or self.header["commit"]) for row in rows]
         self.rows = [row for row in self.rows if row.group not in groups] + rows
         self.rows.sort(key=lambda row: self._place.get(row.group, len(self._place)))
         text = json.dumps(check(self.document()), indent=1, allow_nan=False) + "\n"

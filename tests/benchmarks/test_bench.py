@@ -185,7 +185,7 @@ def test_a_row_says_whether_it_reached_what_was_wanted() -> None:
 
 
 def test_rows_are_kept_only_for_the_same_settings(tmp_path: Path) -> None:
-    path, row = tmp_path / "r.json", Row("g", "n", "w", 1.0, 1.0, 1.0, 1)
+    path, row = tmp_path / "r.json", Row("g", "n", "w", 1.0, 1.0, 1.0, 1, commit="abc")
     Results(path, {"seed": 0}, "cpu").add([row])
     assert Results(path, {"seed": 0}, "cpu", resume=True).rows == [row]
     assert Results(path, {"seed": 0}, "cpu").rows == []
@@ -207,7 +207,9 @@ def test_rows_stand_in_the_order_of_their_groups(tmp_path: Path) -> None:
     for group in ("c", "other", "a", "b", "a"):
         results = Results(path, {}, "cpu", resume=True, order=order)
         results.add([Row(group, f"{group}{i}", "w", 1.0, 1.0, 1.0, 1) for i in (2, 1)])
-    found = [row["name"] for row in json.loads(path.read_text("utf-8"))["rows"]]
+    document = json.loads(path.read_text("utf-8"))
+    assert {row["commit"] for row in document["rows"]} == {document["commit"]}
+    found = [row["name"] for row in document["rows"]]
     assert found == ["a2", "a1", "b2", "b1", "c2", "c1", "other2", "other1"]
 
 

@@ -100,6 +100,10 @@ def test_the_table_of_speeds_says_what_was_measured_and_wanted(tmp_path: Path) -
     path.write_text(json.dumps({"commit": "0123456789abcdef", "machine": machine, "rows": rows}))
     lines = speed_markdown(path).splitlines()
     assert lines[0] == "Measured on: CPU, with bfloat16 units (avx2); commit `0123456789ab`."
+    # Rows that were measured at another time say so.
+    rows[1]["commit"] = "fedcba9876543210"
+    path.write_text(json.dumps({"commit": "0123456789abcdef", "machine": machine, "rows": rows}))
+    assert "; commit `0123456789ab`, `fedcba987654`." in speed_markdown(path)
     assert [line for line in lines[4:] if line] == [
         "| LIME | 4.57 | 4 to 5.04 | at least 6 |",
         "| our share | 0.0111 |  | at most 0.1 |",

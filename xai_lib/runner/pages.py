@@ -48,7 +48,7 @@ def speed_markdown(path: Path = BENCHMARK) -> str:
     Returns
     -------
     str
-        Markdown: machine and commit, then a row for each ratio with its spread over the rounds
+        Markdown: machine and commits, then a row for each ratio with its spread over the rounds
         and what was wanted of it; a sentence where there is no such file.
     """
     if not path.is_file():
@@ -69,9 +69,10 @@ def speed_markdown(path: Path = BENCHMARK) -> str:
     machine = document["machine"]
     units = "with" if machine["bfloat16"] else "without"
     flags = ", ".join(machine["cpu_flags"])
+    commits = dict.fromkeys(row.get("commit") or document["commit"] for row in document["rows"])
     about = (
         f"Measured on: {machine['device']}, {units} bfloat16 units ({flags}); "
-        f"commit `{document['commit'][:12]}`."
+        f"commit {', '.join(f'`{one[:12]}`' for one in commits)}."
     )
     head = ["what", "measured", "over the rounds", "wanted"]
     return "\n".join([about, "", *_table(head, rows)]) + "\n"
