@@ -143,7 +143,7 @@ def timed_calls(call: Callable[[int], object], n: int, device: str) -> np.ndarra
     return taken
 
 
-def bounds(theirs: np.ndarray, ours: np.ndarray, blocks: int = 10) -> dict[str, float]:
+def bounds(theirs: np.ndarray, ours: np.ndarray, blocks: int = 10) -> dict[str, Any]:
     """Give the smallest and the largest ratio of sums over blocks of consecutive texts."""
     blocks = min(blocks, len(ours))
     parts = zip(np.array_split(theirs, blocks), np.array_split(ours, blocks), strict=True)
