@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from xai_lib.metrics.significance import (
     compare_pairs,
@@ -71,6 +72,15 @@ def test_wilcoxon_against_all_sign_patterns(seed):
     second = generator(seed, "base").standard_normal(9)
     expected = slow_wilcoxon((difference + second) - second)
     assert wilcoxon(difference + second, second) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 8, 13, 14])
+def test_wilcoxon_with_ties_is_scipys(n):
+    rng = generator(n, "ties")
+    for _ in range(4):
+        difference = rng.choice([-2.0, -1.0, 1.0, 2.0, 3.0], n)
+        expected = stats.wilcoxon(difference).pvalue
+        assert wilcoxon(difference, np.zeros(n)) == pytest.approx(expected, abs=1e-12)
 
 
 def test_wilcoxon_edges():
