@@ -79,6 +79,10 @@ def run(
         int | None, typer.Option(help="Notebooks at a time; default two where there are cores.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
+    part: Annotated[
+        str | None,
+        typer.Option(help="text or image: run these alone, keep what is published of the other."),
+    ] = None,
     publish: Annotated[
         bool, typer.Option("--publish", help="Then copy notebooks and results into book/.")
     ] = False,
@@ -89,9 +93,7 @@ def run(
     from xai_lib.runner.settings import RunSettings
 
     project = Project.find()
-    settings = RunSettings(
-        profile=profile, device=device, seed=seed, data_dir=data_dir, jobs=jobs, force=force
-    )
+    settings = RunSettings(profile, device, seed, data_dir, jobs, force, part)
     run_notebooks(project, notebooks or [], settings, Console())
     if publish:
         _publish(project, notebooks or [], profile)

@@ -16,11 +16,12 @@ from rich.console import Console
 from xai_lib.runner.errors import NotebookError
 from xai_lib.runner.execute import Timing, execute, has_errors, n_code_cells
 from xai_lib.runner.keys import notebook_sha256, run_key
+from xai_lib.runner.parts import check_part, kept_of, shortened, stage_results, with_kept
 from xai_lib.runner.progress import Reporter, duration, make_reporter
 from xai_lib.runner.project import Project, available_cores
 from xai_lib.runner.records import RunRecord, all_versions, commit_of, describe_device, now
 from xai_lib.runner.settings import RunSettings
-from xai_lib.runner.weave import weave_file
+from xai_lib.runner.weave import weave, weave_file
 
 Event = tuple[str, str, Any]
 
@@ -55,13 +56,18 @@ def run_notebooks(
     Raises
     ------
     RunnerError
-        If a name is unknown.
+        If a name is unknown, or a notebook cannot be run in parts.
     NotebookError
         If a notebook fails: those that run beside it are finished, no other is started.
     """
     settings, console = settings or RunSettings(), console or Console()
     chosen = project.select(names)
     parameters, data = settings.parameters(), settings.data_folder()
+    if settings.part is not None:
+        for name in chosen:
+            check_part(project, name, settings.profile)
+        # It is no run of the whole, and must not pass for one.
+        parameters = {**parameters, "part": settings.part}
     keys = {name: run_key(project, name, parameters, data) for name in chosen}
     records: dict[str, RunRecord] = {}
     waiting: deque[str] = deque()
@@ -72,7 +78,7 @@ def run_notebooks(
                 waiting.append(name)
             else:
                 records[name] = finished
-                _stage(project, settings.profile, name)
+                _stage(project, settings, name)
                 reporter.skipped(name, finished.seconds)
         if waiting:
             records |= _run_all(project, settings, waiting, keys, reporter)
@@ -127,6 +133,7 @@ def _run_all(
                 "XAI_PROFILE": settings.profile,
                 "XAI_COMMIT": commit,
                 "XAI_NOTEBOOK_SHA256": notebook_sha256(source),
+                "XAI_PART": settings.part or "",
                 "OMP_NUM_THREADS": str(threads),
                 # Their bars and warnings would leave paths of this machine in the notebook.
                 "TQDM_DISABLE": "1",
@@ -137,10 +144,13 @@ def _run_all(
                 "PYDEVD_DISABLE_FILE_VALIDATION": "1",
             }
             _clear(project, settings.profile, name)
+            output = project.raw(settings.profile, name)
+            if settings.part is not None:
+                stage_results(project, name, settings.profile)
+                source = shortened(source, settings.part, output.with_suffix(".part.ipynb"))
             reporter.start(name, n_code_cells(nbformat.read(source, as_version=4)))
             running[name] = now()
-            output = project.raw(settings.profile, name)
-            work = (name, source, output, settings, environment, events)
+            work = (name, source, output, settings, environment, project.root / "notebooks", events)
             threading.Thread(target=_work, args=work, daemon=True).start()
         try:
             name, kind, value = events.get(timeout=0.25)
@@ -156,7 +166,7 @@ def _run_all(
             failures.append(value)
             continue
         timing: Timing = value
-        _stage(project, settings.profile, name)
+        _stage(project, settings, name)
         records[name] = RunRecord(
             notebook=name,
             profile=settings.profile,
@@ -169,6 +179,7 @@ def _run_all(
             device=device,
             threads=threads,
             versions=all_versions(),
+            kept=None if settings.part is None else kept_of(project, name, settings.part),
         )
         records[name].save(project.staged(settings.profile).run_record(name))
         reporter.done(name, timing.seconds)
@@ -183,13 +194,14 @@ def _work(
     output: Path,
     settings: RunSettings,
     environment: dict[str, str],
+    folder: Path,
     events: queue.Queue[Event],
 ) -> None:
     def on_cell(number: int, heading: str) -> None:
         events.put((name, "cell", (number, heading)))
 
     try:
-        timing = execute(source, output, settings.parameters(), on_cell, environment)
+        timing = execute(source, output, settings.parameters(), on_cell, environment, folder)
         events.put((name, "done", timing))
     except NotebookError as failure:
         events.put((name, "failed", failure))
@@ -206,6 +218,14 @@ def _clear(project: Project, profile: str, name: str) -> None:
     shutil.rmtree(tree.results / name, ignore_errors=True)
 
 
-def _stage(project: Project, profile: str, name: str) -> None:
-    target = project.staged(profile).notebook(name)
-    weave_file(project.sources()[name], project.raw(profile, name), target)
+def _stage(project: Project, settings: RunSettings, name: str) -> None:
+    source, raw = project.sources()[name], project.raw(settings.profile, name)
+    target = project.staged(settings.profile).notebook(name)
+    if settings.part is None:
+        weave_file(source, raw, target)
+        return
+    paths = (source, raw, project.published.notebook(name))
+    own, executed, published = (nbformat.read(path, as_version=4) for path in paths)
+    whole = with_kept(own, executed, published, settings.part, name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(weave(own, whole), target)

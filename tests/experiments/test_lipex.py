@@ -122,6 +122,14 @@ def test_distance_rows_by_hand() -> None:
     )
 
 
+def test_histogram_rows_count_every_value_once() -> None:
+    rows = run.histogram_rows(np.array([0.0, 0.049, 0.051, 1.0]), "emotion", "lipex", seed=0)
+    assert [row["from"] for row in rows] == pytest.approx(np.arange(20) / 20)
+    shares = {round(row["from"], 2): row["mean"] for row in rows if row["mean"]}
+    assert shares == {0.0: 0.5, 0.05: 0.25, 0.95: 0.25}
+    assert {(row["statistic"], row["n"]) for row in rows} == {("bin", 4)}
+
+
 def test_matrix_rows_lists_the_strongest_words_of_each_class() -> None:
     one = fake(
         [[0.1, -0.2, 0.9, 0.5], [4.0, 0.1, 1.0, -2.0], [0.0, 0.3, 0.0, 0.0]], [0.3, 0.6, 0.1]

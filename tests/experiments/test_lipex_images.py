@@ -15,9 +15,12 @@ from xai_lib.experiments import lipex as run
 from xai_lib.experiments.lipex import images
 from xai_lib.experiments.lipex.images import by_mean
 from xai_lib.experiments.lipex.sample import recut
+from xai_lib.experiments.study import Setting
 from xai_lib.explainers.base import Attribution
 from xai_lib.explainers.lime import Lime
+from xai_lib.explainers.lipex import Lipex
 from xai_lib.image import ImageInstance
+from xai_lib.masks import neighbourhoods
 
 # Three segments of 1, 2 and 5 pixels in a picture of 2 x 4.
 SEGMENTS = np.array([[0, 1, 1, 2], [2, 2, 2, 2]], dtype=np.int32)
@@ -135,3 +138,36 @@ def test_another_cut_keeps_the_picture() -> None:
     assert np.array_equal(cut.pixels, pixels)
     assert cut.n_features == 49
     assert cut.segmenter == "grid, 7 x 7 tiles"
+
+
+def test_variants_share_their_segments_or_say_nothing_of_them(
+    sample: run.Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = sample.setting.classifier
+
+    class Boxed(Setting):
+        @property
+        def classifier(self):
+            made.append(self.profile.get("precision"))
+            return box
+
+    made: list[str | None] = []
+    asked: list[dict[str, str]] = []
+
+    def gathered(setting, seed, rounds, per_round, texts, **how):
+        asked.append(how)
+        near = neighbourhoods(sample.instances, box, 60, seed, removal="black")
+        return replace(sample, near=near, setting=setting)
+
+    monkeypatch.setattr(images, "gather", gathered)
+    names = ["SLIC, mean colour (default)", "SLIC, mean colour, in float32", "SLIC, black",
+             "equal tiles, mean colour"]  # fmt: skip
+    setting = Boxed("imagenette-vgg16", {"modality": "image", "variants": names})
+    rows, pairs = run.image_variant_rows(setting, 1, Lipex(n_samples=60), 0)
+    assert asked == [{}, {}, {"removal": "black"}, {"segmenter": "grid"}]
+    assert "float32" in made
+    assert setting.others == {"float32": box}
+    common = "lipex, top five in common with the default"
+    shared = {row["variant"]: row["mean"] for row in rows if row["measure"] == common}
+    assert shared == dict.fromkeys(names[:3], 1.0)
+    assert {row["variant"] for row in rows} == set(names) == {pair["variant"] for pair in pairs}

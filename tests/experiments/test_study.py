@@ -211,3 +211,35 @@ def test_a_text_timed_in_rounds_counts_with_their_median(monkeypatch: pytest.Mon
     assert set(later) == {("a", "b"), ("b", "a")}
     # After the warm-up of 9 seconds: the medians of 1, 7, 3 and of 2, 2, 8.
     assert {name: one.tolist() for name, one in found.items()} == {"a": [3, 2], "b": [1, 1]}
+
+
+def test_a_part_runs_settings_of_one_modality_and_joins_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XAI_RESULTS_DIR", str(tmp_path))
+
+    def study(part: str, mean: float) -> Any:
+        monkeypatch.setenv("XAI_PART", part)
+        found = Study("lipex", "ci", "cpu")
+        for key, setting in found.settings.items():
+            setting.__dict__["classifier"] = box(key)
+        rows = [
+            {"setting": key, "method": "lipex", "mean": mean, "low": 0.0, "high": 1.0, "n": 9}
+            for key in found.settings
+        ]
+        return found, found.record("table-3", rows)
+
+    _, whole = study("", 0.25)
+    pictures, result = study("image", 0.75)
+    assert pictures.of("text") == []
+    assert pictures.of("image") == ["imagenette-vgg16", "imagenette-inceptionv3"]
+    assert [row["mean"] for row in whole.rows] == [0.25] * 4
+    assert {row["setting"]: row["mean"] for row in result.rows} == {
+        "emotion": 0.25,
+        "newsgroups20": 0.25,
+        "imagenette-vgg16": 0.75,
+        "imagenette-inceptionv3": 0.75,
+    }
+    names = [[one["name"] for one in found.black_box] for found in (whole, result)]
+    assert names[0] == names[1]
+    assert result.provenance["kept"]["settings"] == ["emotion", "newsgroups20"]

@@ -192,14 +192,6 @@ def test_an_empty_alt_is_refused():
 # --- drawing ------------------------------------------------------------------------------------
 
 
-def test_histogram_shows_shares():
-    _, ax = plt.subplots()
-    figures.histogram(ax, [0.1, 0.2, 0.6, 1.0], np.array([0, 0.5, 1.0]), style.METHODS["lipex"])
-    assert [bar.get_height() for bar in ax.patches] == [0.5, 0.5]
-    with pytest.raises(ValueError, match="1 values lie outside 0 to 1"):
-        figures.histogram(ax, [1.5], np.array([0, 1.0]), style.METHODS["lipex"])
-
-
 def test_curve_with_band():
     _, ax = plt.subplots()
     figures.curve_with_band(ax, [1, 2], [0.5, 0.6], [0.4, None], [0.6, None], "lime")
@@ -256,12 +248,32 @@ def test_angle():
         lipex_figures.angle("0.3")
 
 
-def test_tv_histograms():
-    fig = lipex_figures.tv_histograms({"emotion": np.array([0.02, 0.1, 0.3, 0.9]), "planted": [0]})
-    first, second = fig.axes
+def test_tv_histograms(save):
+    def shares(setting, small, large):
+        place = {"setting": setting, "method": "lipex"}
+        return [
+            mean(small, **place, statistic="share_at_most_0.05"),
+            mean(large, **place, statistic="share_at_most_0.1"),
+        ]
+
+    def bar(start, share, method="lipex"):
+        place = {"setting": "emotion", "method": method, "statistic": "bin"}
+        return mean(share, **place, **{"from": start})
+
+    rows = [
+        *shares("emotion", 0.25, 0.5), bar(0.3, 0.5), bar(0.0, 0.25), bar(0.1, 0.25),
+        bar(0.0, 1.0, "lime"), *shares("newsgroups20", 0.4, 0.7),
+    ]  # fmt: skip
+    first, second = lipex_figures.tv_histograms(save("figure-3", rows)).axes
+    assert bars(first) == [(0, 0.25), (0.1, 0.25), (0.3, 0.5)]
+    assert bars(second) == pytest.approx(np.array([(0, 0.4), (0.05, 0.3)]))
     assert [t.get_text() for t in first.texts] == ["50% at most 0.1"]
-    assert (first.get_title(loc="left"), second.get_title(loc="left")) == ("Emotion", "planted")
-    assert sum(bar.get_height() for bar in first.patches) == pytest.approx(1)
+    assert [t.get_text() for t in second.texts] == ["70% at most 0.1;\nabove, no bins were kept"]
+    assert first.get_title(loc="left") == "Emotion"
+
+
+def bars(ax):
+    return [(round(bar.get_x(), 6), bar.get_height()) for bar in ax.patches]
 
 
 def test_distortion_panels(save):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,9 @@ from xai_lib.data.neutral import with_neutral
 from xai_lib.models.image_zoo import load_named_image
 from xai_lib.models.zoo import load_named
 from xai_lib.models.zoo_entries import ZOO
+from xai_lib.report.parts import columns_joined, joined
 from xai_lib.report.provenance import provenance
-from xai_lib.report.results import Result, Rows, data_record, save_result
+from xai_lib.report.results import Result, Rows, data_record, load_result, save_result
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +93,10 @@ class Setting:
     def classifier(self) -> Any:
         """The black box, trained on first use: a `TokenWhiteBox`, or for images a network."""
         if self.modality == "image":
-            return load_named_image(self.profile["black_box"], self.device, data_dir=self.data_dir)
+            precision = self.profile.get("precision", "auto")
+            return load_named_image(
+                self.profile["black_box"], self.device, precision, data_dir=self.data_dir
+            )
         name = self.profile["black_box"]
         entry = ZOO.get(name)
         # Cutting long texts takes a while, and it may be done already.
@@ -143,6 +148,9 @@ class Study:
         Which paper, how large.
     device, seed, data_dir
         The notebook's parameters.
+    part
+        ``"text"`` or ``"image"``: only settings of that modality are run, and the rows of the
+        others stay as they are on file. Default ``$XAI_PART``, and without it everything.
     """
 
     paper: str
@@ -150,6 +158,7 @@ class Study:
     device: str = "auto"
     seed: int = 0
     data_dir: str | Path | None = None
+    part: str | None = field(default_factory=lambda: os.environ.get("XAI_PART") or None)
     _started: float = field(default_factory=time.perf_counter)
     _calls: int = 0
     _cached: int = 0
@@ -167,6 +176,7 @@ class Study:
         return {
             key: Setting(key, {**shared, **own}, self.device, self.data_dir, splits)
             for key, own in self.numbers["settings"].items()
+            if self.part in (None, own.get("modality", "text"))
         }
 
     def of(self, modality: str) -> list[str]:
@@ -212,16 +222,18 @@ class Study:
             precision=used[0].classifier.precision,
         )
         self._started, self._calls, self._cached = now, calls, cached
-        return save_result(
-            self.paper,
-            item,
-            rows,
-            comparisons=comparisons,
-            profile=self.profile,
-            data=[one.data_record() for one in used],
-            black_box=[one.black_box_record() for one in used],
-            provenance=made,
-        )
+        fields: dict[str, Any] = {
+            "rows": rows,
+            "comparisons": comparisons,
+            "data": [one.data_record() for one in used],
+            "black_box": [one.black_box_record() for one in used],
+            "provenance": made,
+        }
+        if self.part is not None:
+            earlier = load_result(self.paper, item)
+            fields = joined(earlier, fields, list(self.numbers["settings"]))
+            fields["columns"] = columns_joined(earlier, fields["rows"])
+        return save_result(self.paper, item, profile=self.profile, **fields)
 
 
 def progress(title: str) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 
 from xai_lib.report.drawings import source_of
 from xai_lib.report.html import MUTED, Html
-from xai_lib.report.style import MethodStyle, method_name, method_style
+from xai_lib.report.style import method_name, method_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,36 +99,6 @@ def figure_html(fig: Figure, alt: str, caption: str = "") -> Html:
         'style="max-width:100%;height:auto;background:#ffffff;padding:0;filter:none" '
         f'src="data:image/png;base64,{picture}">{below}</div>'
     )
-
-
-def histogram(ax: Axes, values: np.ndarray, bins: np.ndarray, style: MethodStyle) -> None:
-    """Draw the share of values in each bin.
-
-    Parameters
-    ----------
-    ax
-        Where to draw.
-    values
-        (n,) numbers.
-    bins
-        (B + 1,) edges; values outside them are an error of the caller.
-    style
-        For the colour.
-
-    Raises
-    ------
-    ValueError
-        If a value lies outside the bins, where it would vanish silently.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    outside = (values < bins[0]) | (values > bins[-1])
-    if outside.any():
-        raise ValueError(f"{outside.sum()} values lie outside {bins[0]:g} to {bins[-1]:g}")
-    share = np.histogram(values, bins)[0] / len(values)
-    ax.bar(
-        bins[:-1], share, np.diff(bins), align="edge", color=style.colour, edgecolor="white",
-        linewidth=0.6,
-    )  # fmt: skip
 
 
 def curve_with_band(

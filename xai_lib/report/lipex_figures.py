@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xai_lib import papers
 from xai_lib.report.cells import select
 from xai_lib.report.drawings import from_result
-from xai_lib.report.figures import histogram
 from xai_lib.report.panels import curve, distinct, grid, log_ticks, name_panel, panels
 from xai_lib.report.results import Result
 from xai_lib.report.style import angle_name, method_style
@@ -19,7 +16,6 @@ from xai_lib.report.style import angle_name, method_style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-TV_BINS = np.linspace(0.0, 1.0, 21)
 _ANGLE = re.compile(r"(\d*)pi/(\d+)")
 
 
@@ -47,32 +43,48 @@ def angle(label: str) -> float:
     return int(match[1] or 1) * np.pi / int(match[2])
 
 
-def tv_histograms(distances: Mapping[str, np.ndarray], bound: float = 0.1) -> Figure:
+@from_result
+def tv_histograms(result: Result, bound: float = 0.1) -> Figure:
     """Draw Figure 3: how far the surrogate's distribution is from the model's at the input.
 
     Parameters
     ----------
-    distances
-        For each setting the (n,) total variations.
+    result
+        Rows of ``statistic`` ``"bin"`` with the lower end of each bin, ``from``, and the shares
+        ``"share_at_most_0.05"`` and ``"share_at_most_0.1"``, for each setting.
     bound
         Where to draw the line of the claim's criterion.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One panel per setting.
+        One panel per setting. A setting without bins has bars up to the larger bound, and says so.
     """
-    fig, axes = grid(len(distances), legend=False)
-    for ax, (setting, values) in zip(axes, distances.items(), strict=True):
-        histogram(ax, values, TV_BINS, method_style("lipex"))
-        share = float(np.mean(np.asarray(values) <= bound))
+    settings = distinct(result.rows, "setting")
+    fig, axes = grid(len(settings), legend=False)
+    for ax, setting in zip(axes, settings, strict=True):
+        found = {
+            (row["statistic"], row.get("from")): row["mean"]
+            for row in select(result.rows, {"setting": setting, "method": "lipex"})
+        }
+        bins = sorted((start, share) for (name, start), share in found.items() if name == "bin")
+        share = found[f"share_at_most_{bound:g}", None]
+        said = f"{share:.0%} at most {bound:g}"
+        if not bins:
+            first = found["share_at_most_0.05", None]
+            bins = [(0.0, first), (0.05, share - first)]
+            said += ";\nabove, no bins were kept"
+        edges, heights = zip(*bins, strict=True)
+        ax.bar(
+            edges, heights, 0.05, align="edge", color=method_style("lipex").colour,
+            edgecolor="white", linewidth=0.6,
+        )  # fmt: skip
         ax.axvline(bound, color="#1a1a1a", linestyle="--", linewidth=1)
-        ax.text(bound + 0.02, 0.97, f"{share:.0%} at most {bound:g}", va="top",
-                transform=ax.get_xaxis_transform())  # fmt: skip
-        ax.set_title(papers.paper("lipex").setting_name(setting))
+        ax.text(bound + 0.02, 0.97, said, va="top", transform=ax.get_xaxis_transform())
+        name_panel(ax, result, setting, "total variation, 0 to 1")
         ax.set_xlim(0, 1)
-    for ax in axes[-2:]:
-        ax.set_xlabel("total variation, 0 to 1")
+    for ax in axes[:-2]:
+        ax.set_xlabel("")
     for ax in axes[::2]:
         ax.set_ylabel("share of inputs")
     return fig

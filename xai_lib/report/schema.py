@@ -23,8 +23,9 @@ _BLACK_BOX = (
 )
 _PROVENANCE = (
     {"commit", "device", "packages", "python", "seed", "seconds", "model_calls"},
-    {"notebook", "precision", "cached_model_calls"},
+    {"notebook", "precision", "cached_model_calls", "kept"},
 )
+_KEPT = (_PROVENANCE[0] | {"settings"}, _PROVENANCE[1] - {"kept"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -137,6 +138,8 @@ def check(result: Mapping[str, Any]) -> None:
         if not _count(row["test_size"], 1):
             raise ResultError(f"black_box[{i}].test_size must be a count: {row['test_size']!r}")
     _check_keys("provenance", result["provenance"], *_PROVENANCE)
+    if "kept" in result["provenance"]:
+        _check_keys("provenance.kept", result["provenance"]["kept"], *_KEPT)
     if not isinstance(result["provenance"]["packages"], Mapping):
         raise ResultError("provenance.packages must map names to versions")
     for name in ("seconds", "model_calls", "cached_model_calls"):

@@ -143,8 +143,19 @@ def _pairs_caption(result: Result, chosen: Sequence[Row]) -> str:
     for what, entries in (("Data", result.data), ("Black boxes", result.black_box)):
         named = dict.fromkeys(escape(entry["name"]) + _stand_in(entry) for entry in entries)
         parts.append(f"{what}: {', '.join(named)}")
-    parts.append(f"Commit {escape(str(result.provenance['commit'])[:10])}")
+    parts.append(f"Commit {_commits(result)}")
     return ". ".join(parts) + "."
+
+
+def _commits(result: Result) -> str:
+    """Name the commit, and that of an earlier run whose rows were kept."""
+    made = escape(str(result.provenance["commit"])[:10])
+    kept = result.provenance.get("kept")
+    if kept is None:
+        return made
+    paper = papers.paper(result.paper)
+    names = ", ".join(escape(paper.setting_name(key)) for key in kept["settings"])
+    return f"{made} ({names}: {escape(str(kept['commit'])[:10])})"
 
 
 def _tests(chosen: Sequence[Row]) -> list[str]:
@@ -199,8 +210,7 @@ def _caption(result: Result) -> str:
     # A data set with two black boxes is there twice.
     parts += dict.fromkeys(f"Data: {_data(entry)}" for entry in result.data)
     parts += dict.fromkeys(f"Black box: {_black_box(entry)}" for entry in result.black_box)
-    source = result.provenance
-    parts.append(f"{escape(str(source['device']))}, commit {escape(str(source['commit'])[:10])}")
+    parts.append(f"{escape(str(result.provenance['device']))}, commit {_commits(result)}")
     return ". ".join(parts) + "."
 
 

@@ -17,7 +17,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbformat import NotebookNode
 
 from xai_lib.runner.errors import NotebookError
-from xai_lib.runner.weave import INJECTED, is_error, tags
+from xai_lib.runner.weave import INJECTED, code_of, is_error, tags
 
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 HEADING = re.compile(r"^#+\s+(.*)$", re.MULTILINE)
@@ -45,13 +45,14 @@ def execute(
     parameters: dict[str, Any],
     on_cell: Callable[[int, str], None] = lambda _number, _heading: None,
     environment: dict[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Timing:
     """Execute a notebook and write it, complete or up to the failing cell, to `output`.
 
     Parameters
     ----------
     source : Path
-        The notebook. The kernel's working folder is the one it lies in.
+        The notebook.
     output : Path
         Where papermill writes; saved after every cell.
     parameters : dict
@@ -60,6 +61,8 @@ def execute(
         Called as each code cell starts, with its number from 1 and the last heading above it.
     environment : dict, optional
         Environment variables for the kernel, beside those of this process.
+    folder : Path, optional
+        The kernel's working folder; default the one that the notebook lies in.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def execute(
             # The kernel's working folder goes through nbclient: papermill's own `cwd` would change
             # that of the whole process, which runs other notebooks at the same time.
             kernel_manager_class=kernel_class(environment or {}),
-            resources={"metadata": {"path": str(source.parent)}},
+            resources={"metadata": {"path": str(folder or source.parent)}},
             on_cell_start=progress.start,
         )
     except PapermillExecutionError as error:
@@ -133,7 +136,7 @@ class _Progress:
 
 def n_code_cells(notebook: NotebookNode) -> int:
     """Count the code cells that hold code."""
-    return sum(1 for c in notebook.cells if c.cell_type == "code" and c.source.strip())
+    return len(code_of(notebook))
 
 
 def has_errors(notebook: NotebookNode) -> bool:
@@ -144,8 +147,7 @@ def has_errors(notebook: NotebookNode) -> bool:
 def _cell_seconds(executed: NotebookNode) -> list[float]:
     return [
         round(float(cell.metadata.get("papermill", {}).get("duration") or 0.0), 3)
-        for cell in executed.cells
-        if cell.cell_type == "code" and cell.source.strip() and INJECTED not in tags(cell)
+        for cell in code_of(executed)
     ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 
 from xai_lib.runner.project import Project
+from xai_lib.runner.weave import code_of
 
 # These read and arrange what notebooks produce; no number depends on them.
 TOOLS = ("runner", "book.py", "run.py", "cli.py", "__main__.py")
@@ -81,8 +82,7 @@ def notebook_sha256(path: Path) -> str:
 
 def code_cells(path: Path) -> list[str]:
     """Return the source of every code cell of a notebook that holds code, in order."""
-    notebook = nbformat.read(path, as_version=4)
-    return [c.source for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+    return [cell.source for cell in code_of(nbformat.read(path, as_version=4))]
 
 
 def _package_files() -> list[tuple[str, str | bytes]]:

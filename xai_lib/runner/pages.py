@@ -223,6 +223,10 @@ def _facts(record: RunRecord, results: list[Row]) -> list[list[str]]:
         ["commit", _commit(record)],
         ["versions", ", ".join(f"{name} {v}" for name, v in record.versions.items())],
     ]
+    if kept := record.kept:
+        shown = "texts" if kept["part"] == "text" else "pictures"
+        run = f"run of {kept['started'].replace('T', ' ').rstrip('Z')} at `{kept['commit'][:12]}`"
+        facts.append(["kept", f"what shows {shown} only, of the {run} ({kept['device']})"])
     if results:
         facts.insert(4, ["model calls", f"{calls:,}{earlier}"])
     return [[name, value] for name, value in facts if value]

@@ -40,6 +40,8 @@ class RunRecord:
         Processor threads the kernel could use.
     versions : dict
         Version of Python and of the packages that numbers depend on.
+    kept : dict or None
+        The earlier run that one modality's outputs were kept of, see `xai_lib.runner.parts`.
     """
 
     notebook: str
@@ -53,6 +55,7 @@ class RunRecord:
     device: str
     threads: int
     versions: dict[str, str]
+    kept: dict[str, Any] | None = None
 
     def save(self, path: Path) -> None:
         """Write the record as JSON."""

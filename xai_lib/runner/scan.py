@@ -55,7 +55,7 @@ def scan(project: Project, tree: BookTree, names: list[str], profile: str | None
         found = [
             *_notebook(project.sources()[name], tree.notebook(name)),
             *_record(tree.run_record(name), profile),
-            *_results(tree, name, notebook_sha256(project.sources()[name]), profile),
+            *_results(tree, name, _versions(project, tree, name), profile),
         ]
         problems += [f"{name}: {problem}" for problem in found]
     return problems
@@ -95,7 +95,17 @@ def _record(path: Path, profile: str | None) -> Iterator[str]:
         yield f"run with profile {record.profile}, not {profile}"
 
 
-def _results(tree: BookTree, name: str, sha256: str, profile: str | None) -> Iterator[str]:
+def _versions(project: Project, tree: BookTree, name: str) -> tuple[str | None, ...]:
+    """List what a result may name as the hash of its notebook."""
+    record = RunRecord.load(tree.run_record(name))
+    # Cells that were kept from an earlier run are those of the source still: see runner.parts.
+    kept = () if record is None or record.kept is None else (record.kept["notebook_sha256"],)
+    return (None, notebook_sha256(project.sources()[name]), *kept)
+
+
+def _results(
+    tree: BookTree, name: str, versions: tuple[str | None, ...], profile: str | None
+) -> Iterator[str]:
     if name not in papers.papers():  # the tutorial has no items
         return
     wanted = {item.id for item in papers.items(name)}
@@ -113,7 +123,7 @@ def _results(tree: BookTree, name: str, sha256: str, profile: str | None) -> Ite
             yield f"{path.name} holds the results of {result['paper']}/{result['item']}"
         if not result["rows"]:
             yield f"{path.name} has no rows"
-        if (result["provenance"] or {}).get("notebook") not in (None, sha256):
+        if (result["provenance"] or {}).get("notebook") not in versions:
             yield f"{path.name} was made by another version of the notebook"
         if profile is not None and result["profile"] != profile:
             yield f"{path.name} was made with profile {result['profile']}, not {profile}"

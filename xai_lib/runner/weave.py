@@ -41,11 +41,10 @@ def weave(source: NotebookNode, executed: NotebookNode) -> NotebookNode:
     ValueError
         If the code of the two differs.
     """
-    done = [c for c in executed.cells if c.cell_type == "code" and c.source.strip()]
-    injected = [c for c in done if INJECTED in tags(c)]
-    done = [c for c in done if INJECTED not in tags(c)]
+    injected = [c for c in executed.cells if INJECTED in tags(c)]
+    done = code_of(executed)
     woven = copy.deepcopy(source)
-    own = [c for c in woven.cells if c.cell_type == "code" and c.source.strip()]
+    own = code_of(woven)
     same = [a.source == b.source for a, b in zip(own, done, strict=False)]
     if len(own) != len(done) or not all(same):
         number = 1 + (same.index(False) if False in same else len(same))
@@ -89,6 +88,15 @@ def weave_file(source: Path, executed: Path, target: Path) -> None:
     woven = weave(nbformat.read(source, as_version=4), nbformat.read(executed, as_version=4))
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(woven, target)
+
+
+def code_of(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the code cells that hold code, without the one that papermill injected."""
+    return [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and cell.source.strip() and INJECTED not in tags(cell)
+    ]
 
 
 def tags(cell: NotebookNode) -> list[str]:

@@ -16,6 +16,7 @@ from xai_lib.experiments.lipex.matrix import (
     VARIANTS,
     class_overlap,
     distance_rows,
+    histogram_rows,
     matrix_rows,
     variant_rows,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "gather",
     "gather_deep",
     "group_of",
+    "histogram_rows",
     "image_variant_rows",
     "matching_rows",
     "matrix_rows",

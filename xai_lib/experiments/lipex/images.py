@@ -17,7 +17,7 @@ from xai_lib.explainers import make_explainer
 from xai_lib.explainers.lime import Lime
 from xai_lib.explainers.lipex import Lipex
 from xai_lib.image_explanation import ImageExplanation
-from xai_lib.metrics import remove_top
+from xai_lib.metrics import remove_top, top_k_jaccard
 from xai_lib.models import load_classifier
 from xai_lib.store import stored_explanations
 
@@ -36,9 +36,10 @@ PATHS = ("xrai", "guided_ig", "blur_ig", "integrated_gradients")
 FLOORS = ("occlusion", "segment_size", "random")
 POOL = (3, 4, 5)
 TOP = 5
-# How segments are cut and taken out, beside the default.
+# How segments are cut and taken out, beside the default, and in which number format.
 IMAGE_VARIANTS: dict[str, dict[str, str]] = {
     "SLIC, mean colour (default)": {},
+    "SLIC, mean colour, in float32": {"precision": "float32"},
     "SLIC, black": {"removal": "black"},
     "SLIC, blurred": {"removal": "blur"},
     "quickshift, mean colour": {"segmenter": "quickshift"},
@@ -215,7 +216,8 @@ def image_variant_rows(
     Parameters
     ----------
     setting
-        The pictures and the black box.
+        The pictures and the black box; its profile can list some of `IMAGE_VARIANTS` under
+        ``variants``, the default first.
     n
         Number of pictures.
     lipex
@@ -226,17 +228,22 @@ def image_variant_rows(
     Returns
     -------
     rows, comparisons : list of dict
-        For each variant and method the share of changed predictions over K = 3 to 5, and the
-        number of segments; LIPEx against LIME and against size.
+        For each variant and method the share of changed predictions over K = 3 to 5, the number
+        of segments, and where these are the default's, what LIPEx's top five share with the
+        default's (Jaccard index); LIPEx against LIME and against size.
     """
     rows: list[Row] = []
     pairs: list[Row] = []
-    for variant, how in IMAGE_VARIANTS.items():
-        sample = gather(setting, seed, rounds=1, per_round=n, texts=0, **how)  # type: ignore[arg-type]
+    default: list[np.ndarray] = []
+    for variant in setting.profile.get("variants", IMAGE_VARIANTS):
+        how = IMAGE_VARIANTS[variant]
+        given = {name: value for name, value in how.items() if name != "precision"}
+        where = _in_format(setting, how.get("precision"))
+        sample = gather(where, seed, rounds=1, per_round=n, texts=0, **given)  # type: ignore[arg-type]
         found: dict[str, list[Any]] = {"lipex": sample.explain(lipex)}
         found["lime"] = sample.explain(Lime(n_samples=lipex.n_samples))
         found["segment_size"] = make_explainer("segment_size").explain(
-            sample.instances, setting.classifier, seed
+            sample.instances, where.classifier, seed
         )
         changed = removal_rates(sample, found)
         place: Row = {"setting": setting.key, "variant": variant}
@@ -248,6 +255,21 @@ def image_variant_rows(
             rows.append({**place, "measure": f"{name}, changed", **interval(values, seed)})
         counts = np.array([one.n_features for one in sample.instances], dtype=float)
         rows.append({**place, "measure": "segments", **interval(counts, seed)})
+        rankings = [one.ranking() for one in found["lipex"]]
+        default = default or rankings
+        if "segmenter" not in how:
+            shared = [top_k_jaccard(*pair, TOP) for pair in zip(default, rankings, strict=True)]
+            measure = "lipex, top five in common with the default"
+            rows.append({**place, "measure": measure, **interval(np.array(shared), seed)})
         against = [("lipex", "lime"), ("lipex", "segment_size")]
         pairs += compare_rows(place, pooled, against, seed)
     return rows, pairs
+
+
+def _in_format(setting: Setting, precision: str | None) -> Setting:
+    """Give the setting a black box in another number format, whose calls are counted with its."""
+    if precision is None:
+        return setting
+    other = replace(setting, profile={**setting.profile, "precision": precision})
+    setting.others[precision] = other.classifier
+    return other

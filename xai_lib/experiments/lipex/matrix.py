@@ -14,6 +14,10 @@ from xai_lib.experiments.rows import Row, interval
 from xai_lib.explainers.lipex import Lipex
 from xai_lib.metrics import reprediction_match, top_k_jaccard, tv_at_input
 
+# Edges of the bins of Figure 3, and the bounds whose shares stand in its table.
+TV_BINS = np.linspace(0.0, 1.0, 21)
+TV_BOUNDS = (0.05, 0.1)
+
 
 def matrix_rows(explanations: Sequence[Any], classes: int = 6, k: int = 5) -> list[Row]:
     """List the k strongest words of the most probable classes of some texts, with weights."""
@@ -29,10 +33,21 @@ def matrix_rows(explanations: Sequence[Any], classes: int = 6, k: int = 5) -> li
 def distance_rows(values: np.ndarray, key: str, method: str, seed: int) -> list[Row]:
     """Summarise total variations: the mean, and the shares of texts within two bounds."""
     found = [("mean", values)]
-    found += [(f"share_at_most_{bound}", values <= bound) for bound in (0.05, 0.1)]
+    found += [(f"share_at_most_{bound}", values <= bound) for bound in TV_BOUNDS]
     return [
         {"setting": key, "method": method, "statistic": name, **interval(data, seed)}
         for name, data in found
+    ]
+
+
+def histogram_rows(values: np.ndarray, key: str, method: str, seed: int) -> list[Row]:
+    """Give the share of total variations, (n,), in each bin of Figure 3, by its lower end."""
+    place: Row = {"setting": key, "method": method, "statistic": "bin"}
+    # The last bin holds 1, too.
+    found = np.minimum(np.digitize(values, TV_BINS), len(TV_BINS) - 1) - 1
+    return [
+        {**place, "from": float(start), **interval(found == i, seed)}
+        for i, start in enumerate(TV_BINS[:-1])
     ]
 
 
