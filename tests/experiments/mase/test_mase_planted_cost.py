@@ -40,18 +40,25 @@ def test_planted_rows_by_hand(sample: Sample, monkeypatch: pytest.MonkeyPatch) -
     assert 0 not in kept
     rows = planted_rows(sample)
     found = {(r["measure"], r["method"], r["n_samples"]): r for r in rows}
-    assert len(found) == len(rows) == 2 * 5 * 2
+    assert len(found) == len(rows) == 2 * 7 * 2
     planted = planted_words(sample)
-    for method, name in (("mase", "mase"), ("mase", "mase (absolute)"), ("mase_sparse",) * 2):
+    strong = {"sigma": 1.0}
+    full = {**strong, "variant": "full", "estimator": "leg"}
+    for method, how, name, by_size in (
+        ("mase", {}, "mase", False),
+        ("mase", {}, "mase (absolute)", True),
+        ("mase_sparse", {}, "mase_sparse", False),
+        ("mase", strong, "mase, strong noise", False),
+        ("mase", full, "mase, strong noise in all coordinates", True),
+    ):
+        explainer = make_explainer(method, n_samples=60, **how)
         runs = [
-            one
-            for part in sample.rounds
-            for one in make_explainer(method, n_samples=60).explain(part.texts, box, part.seed)
+            one for part in sample.rounds for one in explainer.explain(part.texts, box, part.seed)
         ]
         hits, weights = [], []
         for i in kept:
             row = runs[i].weights[runs[i].predicted]
-            best = np.argmax(np.abs(row) if "absolute" in name else row)
+            best = np.argmax(np.abs(row) if by_size else row)
             hits.append(int(best) in planted[i])
             weights.append(np.count_nonzero(row) / len(row))
         first = found["planted word first", name, 60]

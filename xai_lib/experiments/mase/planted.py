@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from xai_lib.experiments.mase.answers import Run
+from xai_lib.experiments.mase.answers import Run, from_answers
 from xai_lib.experiments.mase.methods import explain_sample
 from xai_lib.experiments.mase.removal import rankings
 from xai_lib.experiments.mase.sample import Sample
 from xai_lib.experiments.rows import Row, estimate_row
+from xai_lib.explainers.mase import Mase
 
 COMPARED = ("mase", "mase_sparse", "lime", "kernel_shap")
 FIRST = "planted word first"
 SHARE = "words with a weight"
+# Noise as large as the embeddings, or in all coordinates as their spread over the vocabulary:
+# settings of MASE, and what its words are ranked by.
+STRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "mase, strong noise": ({"sigma": 1.0}, "signed"),
+    "mase, strong noise in all coordinates": (
+        {"sigma": 1.0, "variant": "full", "estimator": "leg"},
+        "abs",
+    ),
+}
 
 
 def planted_rows(sample: Sample) -> list[Row]:
@@ -31,7 +42,8 @@ def planted_rows(sample: Sample) -> list[Row]:
     -------
     list of dict
         For each measure, method and number of calls ``n_samples``: whether the word ranked first
-        is a planted one, and the share of words whose weight is not 0.
+        is a planted one, and the share of words whose weight is not 0. Beside the methods
+        MASE with strong noise, see `STRONG`.
     """
     numbers = sample.setting.profile
     some = sample.head(numbers.get("planted_texts", 0))
@@ -44,14 +56,27 @@ def planted_rows(sample: Sample) -> list[Row]:
     for calls in budgets:
         found = explain_sample(some, calls, COMPARED, kept)
         right = np.array([one.predicted for one in found["mase"]]) == some.labels
-        for method, ranked in rankings(found).items():
+        ranked = rankings(found)
+        for name, (how, by) in STRONG.items():
+            found[name] = _strong(some, Mase(n_samples=calls, **how), kept)
+            ranked[name] = [one.ranking(by=by) for one in found[name]]
+        for method, orders in ranked.items():
             place: Row = {"setting": sample.setting.key}
-            first = [order[0] in words for order, words in zip(ranked, planted, strict=True)]
-            share = shares(found[method.partition(" ")[0]])
+            first = [order[0] in words for order, words in zip(orders, planted, strict=True)]
+            share = shares(found[method.removesuffix(" (absolute)")])
             for measure, values in ((FIRST, np.array(first)), (SHARE, share)):
                 where = {**place, "measure": measure, "method": method, "n_samples": calls}
                 rows.append(estimate_row(where, values[right], sample.seed))
     return rows
+
+
+def _strong(sample: Sample, explainer: Mase, kept: Sequence[int]) -> Run:
+    n_kept = min(n for n in kept if n >= explainer.n_samples)
+    return [
+        one
+        for some in sample.rounds
+        for one in from_answers(sample.setting, explainer, some.instances, some.seed, n_kept)
+    ]
 
 
 def planted_words(sample: Sample) -> list[Sequence[int]]:
