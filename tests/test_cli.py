@@ -119,6 +119,22 @@ def test_a_missing_picture_is_not_explained_as_words(model: None) -> None:
     assert code == 0
 
 
+def test_a_picture_is_not_explained_as_words_either(model: None, tmp_path: Path) -> None:
+    picture = tmp_path / "n.png"
+    picture.write_bytes(b"")
+    code, _, err = call("explain", str(picture), "--model", "any")
+    assert code == 2
+    assert "n.png is a picture, and any reads texts; words go in by -" in " ".join(err.split())
+    assert call("explain", "-", "--model", "any", stdin=str(picture))[0] == 0
+
+
+def test_a_setting_of_another_type_is_one_message(model: None) -> None:
+    options = ["--model", "any", "--method", "lime", "--set", "n_features=abc"]
+    assert call("explain", "good", *options)[::2] == (
+        2, "Error: n_features must be a whole number or None, got 'abc'.\n",
+    )  # fmt: skip
+
+
 def test_methods_says_what_each_needs() -> None:
     code, out, err = call("methods")
     assert (code, err) == (0, "")

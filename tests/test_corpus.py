@@ -374,11 +374,17 @@ def test_arguments_are_checked(tmp_path):
         ({"chunk_size": 0}, "chunk_size must be a whole number from 1 on, got 0"),
         ({"chunk_size": True}, "got True"),
         ({"n_samples": 3}, "Settings n_samples go into the explainer"),
+        ({"seed": 1.5}, "seed must be a whole number, got 1.5"),
+        ({"explainer": 3}, "A method is an explainer, or the name of one, got 3. Valid names"),
         ({"explainer": "no_such_method"}, "Unknown method 'no_such_method'. Valid methods are"),
     ):
         with pytest.raises(ValueError, match=message):
             run(tmp_path / "x", **changes)
     assert not (tmp_path / "x").exists()
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(ValueError, match=r"out must be a folder, and .*file is a file"):
+        run(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "precious"
 
 
 def test_a_method_that_loses_texts_is_named(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xai_lib.corpus import explain_corpus
-from xai_lib.explainers import make_explainer, methods
+from xai_lib.explainers import as_explainer, methods
 from xai_lib.explainers.base import Explainer
 from xai_lib.explanation import Explanation
 from xai_lib.models import Classifier, as_classifier, as_image_classifier, load_classifier
@@ -63,13 +63,7 @@ def explain(
     """
     if getattr(classifier, "modality", "text") == "text" and not isinstance(text, str):
         raise ValueError(f"A text must be a string, got {type(text).__name__}.")
-    if isinstance(method, str):
-        return make_explainer(method, **settings).explain([text], classifier, seed)[0]
-    if settings:
-        raise ValueError(
-            f"Settings {', '.join(settings)} go into the explainer, or name the method instead."
-        )
-    return method.explain([text], classifier, seed)[0]
+    return as_explainer(method, settings).explain([text], classifier, seed)[0]
 
 
 def load_explainer(folder: str | Path) -> AmortisedExplainer:

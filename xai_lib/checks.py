@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import operator
 from typing import Any
@@ -90,6 +91,31 @@ def check_labels(labels: Any, n_texts: int, n_classes: int) -> np.ndarray:
     if len(bad):
         raise ValueError(f"The label of text {bad[0]} is {array[bad[0]]}. {valid}")
     return array.astype(np.int64)
+
+
+# What a setting may be, by its annotation, and how to say so.
+_SETTINGS: dict[str, tuple[tuple[type, ...], str]] = {
+    "int": ((int, np.integer), "a whole number"),
+    "float": ((int, float, np.integer, np.floating), "a number"),
+    "bool": ((bool, np.bool_), "True or False"),
+    "str": ((str,), "a string"),
+}
+
+
+def check_setting_types(settings: Any) -> None:
+    """Raise a ValueError for a field of a dataclass that is no number, string or truth value.
+
+    Only fields annotated as one of these, or as one of these or None, are looked at.
+    """
+    for field in dataclasses.fields(settings):
+        kind, _, rest = str(field.type).partition(" | ")
+        value = getattr(settings, field.name)
+        if kind not in _SETTINGS or rest not in ("", "None") or (rest and value is None):
+            continue
+        valid, said = _SETTINGS[kind]
+        if not isinstance(value, valid) or (kind != "bool" and isinstance(value, bool)):
+            also = " or None" if rest else ""
+            raise ValueError(f"{field.name} must be {said}{also}, got {value!r:.60}.")
 
 
 def whole(what: str, value: Any) -> int:

@@ -96,7 +96,7 @@ def run(
     settings = RunSettings(profile, device, seed, data_dir, jobs, force, part)
     run_notebooks(project, notebooks or [], settings, Console())
     if publish:
-        _publish(project, notebooks or [], profile)
+        _publish(project, notebooks or [], profile, force)
 
 
 @app.command(name="publish")
@@ -112,11 +112,14 @@ def publish_command(
             "--prose", help="Only bring prose, tables and verdicts of what is published up to date."
         ),
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a larger published run by a smaller one.")
+    ] = False,
 ) -> None:
     """Copy executed notebooks and their results into book/; executes nothing."""
     from xai_lib.runner.project import Project
 
-    _publish(Project.find(), notebooks or [], None if prose else profile)
+    _publish(Project.find(), notebooks or [], None if prose else profile, force)
 
 
 @app.command()
@@ -203,10 +206,15 @@ def explain(
         raise ValueError(f"there is no picture {text}; words that look like one go in by -")
     by = (method or "lipex") if explainer is None else xai_lib.load_explainer(explainer)
     classifier = xai_lib.load_classifier(model, device=device)
+    picture = words != ["-"] and Path(text).suffix.lower() in PICTURES and Path(text).is_file()
+    if picture and classifier.modality == "text":
+        raise ValueError(f"{text} is a picture, and {model} reads texts; words go in by -")
     explanation = xai_lib.explain(text, classifier, method=by, seed=seed, **settings)
     Console().print(explanation_table(explanation, top))
     unread = getattr(explanation, "truncated_words", 0)
     note = f"; the model did not read the last {unread} words" if unread else ""
+    if classifier.modality == "image" and explanation.n_features == 1:
+        note += "; the whole picture is one segment, so that there is nothing to compare"
     calls = explanation.model_calls
     cost = f"{calls} model call{'s' * (calls != 1)}, {explanation.seconds:.2f} s"
     _say(f"{explanation.method}: {cost}{note}")
@@ -286,7 +294,7 @@ def bench(context: typer.Context) -> None:
         raise typer.Exit(done.returncode)
 
 
-def _publish(project: Project, names: list[str], profile: str | None) -> None:
+def _publish(project: Project, names: list[str], profile: str | None, force: bool) -> None:
     """Copy what was run with a profile into book/, or with None only refresh what is there."""
     from xai_lib.book import notebooks_in
     from xai_lib.runner.pages import write_generated
@@ -295,7 +303,7 @@ def _publish(project: Project, names: list[str], profile: str | None) -> None:
     if profile is None:
         written = refresh_prose(project, project.published, names)
     else:
-        written = publish_notebooks(project, names, profile)
+        written = publish_notebooks(project, names, profile, force)
     write_generated(project.published, notebooks_in(project, project.published))
     for path in written:
         _say(f"published {path}")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from xai_lib.atomic import replace_file, sweep
+from xai_lib.checks import whole
 from xai_lib.corpus_manifest import claim, make_manifest, read_manifest
 from xai_lib.explanation import Explanation, class_columns
 from xai_lib.models.base import Classifier, check_classifier
@@ -84,9 +85,10 @@ def explain_corpus(
     ------
     ValueError
         If the folder holds something else than what is asked for, `texts` is one string or holds
-        something else than strings, `chunk_size` is below 1, or for what the method raises.
+        something else than strings, `out` is a file, `chunk_size` is below 1, the seed below 0, or
+        for what the method raises.
     """
-    from xai_lib.explainers import make_explainer
+    from xai_lib.explainers import as_explainer
 
     if isinstance(texts, str):
         raise ValueError("explain_corpus takes a list of texts; put the one text in a list.")
@@ -97,16 +99,11 @@ def explain_corpus(
             raise ValueError(f"Text {index} must be a string, got {type(text).__name__}.")
     if isinstance(chunk_size, bool) or not isinstance(chunk_size, int) or chunk_size < 1:
         raise ValueError(f"chunk_size must be a whole number from 1 on, got {chunk_size!r}.")
-    if isinstance(method, str):
-        explainer = make_explainer(method, **settings)
-    elif settings:
-        raise ValueError(
-            f"Settings {', '.join(settings)} go into the explainer, or name the method instead."
-        )
-    else:
-        explainer = method
-
+    seed = whole("seed", seed)
+    explainer = as_explainer(method, settings)
     folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"out must be a folder, and {folder} is a file.")
     folder.mkdir(parents=True, exist_ok=True)
     manifest = make_manifest(texts, classifier, explainer, seed, chunk_size)
     claim(folder, manifest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import re
 import subprocess
@@ -414,6 +415,16 @@ def test_unknown_removal(method: str) -> None:
 def test_budget_below_two(method: str, n_samples: int) -> None:
     with pytest.raises(ValueError, match=f"n_samples must be at least 2 .*{n_samples}"):
         make_explainer(method, n_samples=n_samples)
+
+
+@pytest.mark.parametrize("method", methods())
+def test_settings_of_another_type_are_named(method: str) -> None:
+    wrong = {"int": "abc", "float": [1], "bool": "yes", "str": 3}
+    for field in dataclasses.fields(explainer_class(method)):
+        kind = str(field.type).removesuffix(" | None")
+        if field.init and kind in wrong:
+            with pytest.raises(ValueError, match=f"{field.name} must be "):
+                make_explainer(method, **{field.name: wrong[kind]})
 
 
 @pytest.mark.parametrize("method", TEXT_METHODS)

@@ -229,6 +229,10 @@ def test_level_of_named_cells(save):
     assert outcome.sentence.startswith("Holds in 1 of 2 cases; weakest: Jaccard index, Emotion, ")
     with pytest.raises(ResultError, match=r"no entry of rows with .*delta = 'pi/2'"):
         judge("pi/16", "pi/2")
+    rows = curve(0.9, 0.51, 0.7)
+    assert judge("pi/16", "pi/8").sentence.startswith(
+        "Holds in 1 of 2 cases, in 1 more by the estimate alone; weakest: Jaccard index, "
+    )
 
 
 def test_a_level_skips_cells_without_input(save):

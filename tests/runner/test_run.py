@@ -174,6 +174,27 @@ def test_publish_copies_and_prose_can_be_renewed(project: Project, write: Write)
         refresh_prose(project, project.published)
 
 
+def test_a_smaller_run_takes_no_larger_ones_place_unasked(project: Project, write: Write) -> None:
+    write("1 + 1")
+    run(project, RunSettings(profile="quick", device="cpu", jobs=1))
+    publish_notebooks(project, (), "quick")
+    before = project.published.run_record("toy").read_text()
+    run(project)
+    with pytest.raises(RunnerError, match="toy is published with profile quick; --force"):
+        publish_notebooks(project, (), "ci")
+    assert project.published.run_record("toy").read_text() == before
+    publish_notebooks(project, (), "ci", force=True)
+    record = RunRecord.load(project.published.run_record("toy"))
+    assert record is not None
+    assert record.profile == "ci"
+
+
+def test_a_data_folder_of_the_environment_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XAI_DATA_DIR", "/nowhere/at/all")
+    with pytest.raises(RunnerError, match=r"/nowhere/at/all of \$XAI_DATA_DIR does not exist"):
+        CI.data_folder()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

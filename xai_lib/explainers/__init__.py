@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -114,3 +115,36 @@ def make_explainer(method: str, **settings: Any) -> Explainer:
             f"Valid settings are: {', '.join(valid)}."
         )
     return kind(**settings)
+
+
+def as_explainer(method: str | Explainer, settings: Mapping[str, Any]) -> Explainer:
+    """Return the explainer that a call names, or that it gives.
+
+    Parameters
+    ----------
+    method
+        A name of `methods`, or an explainer.
+    settings
+        Settings of the method, for a name only.
+
+    Returns
+    -------
+    Explainer
+
+    Raises
+    ------
+    ValueError
+        If it is neither, there are settings for an explainer, or see `make_explainer`.
+    """
+    if isinstance(method, str):
+        return make_explainer(method, **settings)
+    if isinstance(method, type) or not hasattr(method, "explain"):
+        raise ValueError(
+            f"A method is an explainer, or the name of one, got {method!r:.60}. "
+            f"Valid names are: {', '.join(_METHODS)}."
+        )
+    if settings:
+        raise ValueError(
+            f"Settings {', '.join(settings)} go into the explainer, or name the method instead."
+        )
+    return method

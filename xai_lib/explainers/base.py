@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from xai_lib.checks import check_setting_types, whole
 from xai_lib.explainers.answers import ANSWERS, check_answers
 from xai_lib.explanation import Explanation
 from xai_lib.image import IMAGE_REMOVALS, ImageInstance
@@ -67,6 +68,7 @@ class Explainer(ABC):
 
     def __post_init__(self) -> None:
         """Check the settings that several methods share."""
+        check_setting_types(self)
         removal, group = getattr(self, "removal", None), getattr(self, "group", None)
         check_answers(getattr(self, "answers", ANSWERS[0]))
         if removal is not None and removal not in _ALL_REMOVALS:
@@ -120,11 +122,12 @@ class Explainer(ABC):
         Raises
         ------
         ValueError
-            If `texts` is one string, or the method explains no such inputs, or needs more of the
-            black box than it offers.
+            If `texts` is one string, the seed is no whole number from 0 on, or the method explains
+            no such inputs, or needs more of the black box than it offers.
         """
         if isinstance(texts, str):
             raise ValueError("explain takes a list of texts; xai_lib.explain takes one text.")
+        seed = whole("seed", seed)
         check_classifier(classifier)
         if classifier.modality not in self.modalities:
             from xai_lib.explainers import methods

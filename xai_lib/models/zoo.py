@@ -6,7 +6,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +197,7 @@ def _untrained(base: str, recipe: Recipe, train: Dataset) -> tuple[Any, Any]:
 
         return tiny_bert(train.texts, train.classes, seed=recipe.seed)
     pretrained = minilm_folder()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _without_report():
         torch.manual_seed(recipe.seed)
         model = AutoModelForSequenceClassification.from_pretrained(
             pretrained,
@@ -209,6 +210,19 @@ def _untrained(base: str, recipe: Recipe, train: Dataset) -> tuple[Any, Any]:
             dtype=torch.float32,
         )
     return model, AutoTokenizer.from_pretrained(pretrained)
+
+
+@contextmanager
+def _without_report() -> Iterator[None]:
+    """Keep transformers from reporting that the last layer is new, which is as it should be."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def load_named(

@@ -191,7 +191,9 @@ def combine(
     text = text_of(weakest, sign)
     if len(cells) > 1:
         held = sum(cell.status == HOLDS for cell in cells)
-        text = f"Holds in {held} of {len(cells)} cases; weakest: {text}"
+        leaning = sum(cell.status == LEANS for cell in cells)
+        also = f", in {leaning} more by the estimate alone" if leaning else ""
+        text = f"Holds in {held} of {len(cells)} cases{also}; weakest: {text}"
     sentence = f"{text[:1].upper()}{text[1:]}.{not_run(rows, claim)}"
     verdict = verdict_of(cell.status for cell in cells)
     return Outcome(verdict, weakest.effect, weakest.low, weakest.high, weakest.n, sentence)

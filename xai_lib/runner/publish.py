@@ -9,12 +9,13 @@ import nbformat
 
 from xai_lib.report.redraw import redraw
 from xai_lib.runner.errors import RunnerError
-from xai_lib.runner.project import BookTree, Project
+from xai_lib.runner.project import PROFILES, BookTree, Project
+from xai_lib.runner.records import RunRecord
 from xai_lib.runner.weave import weave_file
 
 
 def publish_notebooks(
-    project: Project, names: list[str] | tuple[str, ...], profile: str
+    project: Project, names: list[str] | tuple[str, ...], profile: str, force: bool = False
 ) -> list[Path]:
     """Copy executed notebooks, results and run records of a profile into the committed book.
 
@@ -28,6 +29,8 @@ def publish_notebooks(
         Notebooks; none means all.
     profile : str
         Profile they were run with.
+    force : bool
+        Let a run of a smaller profile take the place of one of a larger.
 
     Returns
     -------
@@ -37,7 +40,7 @@ def publish_notebooks(
     Raises
     ------
     RunnerError
-        If a notebook has not been run with that profile.
+        If a notebook has not been run with that profile, or a larger run is published.
     ValueError
         If the code of a notebook has changed since.
     """
@@ -48,6 +51,12 @@ def publish_notebooks(
             raise RunnerError(
                 f"{name} has not been run with profile {profile}: xai-lib run {name} "
                 f"--profile {profile}"
+            )
+        earlier = RunRecord.load(target.run_record(name))
+        if not force and earlier and PROFILES.index(profile) < PROFILES.index(earlier.profile):
+            raise RunnerError(
+                f"{name} is published with profile {earlier.profile}; --force puts the smaller "
+                f"run of profile {profile} in its place"
             )
     written = []
     for name in chosen:

@@ -80,4 +80,6 @@ class RunSettings:
         if self.data_dir is not None:
             return self.data_dir.resolve()
         given = os.environ.get("XAI_DATA_DIR")
+        if given and not Path(given).is_dir():
+            raise RunnerError(f"the data folder {given} of $XAI_DATA_DIR does not exist")
         return Path(given).resolve() if given else None
