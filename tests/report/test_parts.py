@@ -89,6 +89,13 @@ def test_rows_that_belong_to_no_setting_are_refused(earlier, evidence):
         joined(earlier, now(evidence, "new", rows=[{"mean": 0.1}]), ORDER)
 
 
+def test_a_table_of_one_setting_is_new_as_a_whole(evidence, save):
+    alone = save("figure-2", [{"image": 1, "fall": 0.5}])
+    found = joined(alone, now(evidence, "new", rows=[{"image": 1, "fall": 0.7}]), ORDER)
+    assert found["rows"] == [{"image": 1, "fall": 0.7}]
+    assert "kept" not in found["provenance"]
+
+
 def test_columns_keep_their_order(earlier):
     rows = [{"from": 1, "mean": 0.1, "setting": "emotion"}]
     assert columns_joined(earlier, rows) == ("setting", "mean", "from")

@@ -30,13 +30,15 @@ def joined(earlier: Result, fields: Mapping[str, Any], order: Sequence[str]) -> 
         The same fields for the whole table. Rows and comparisons of the settings in ``fields`` are
         the new ones, p-values are corrected anew for the whole table (Holm), and
         ``provenance["kept"]`` says whose the other rows are: their ``settings``, and the
-        provenance they had.
+        provenance they had. A table whose rows name no setting is new as a whole.
 
     Raises
     ------
     ResultError
-        If a row does not say of which setting it is: it belongs to neither run then.
+        If only some rows say of which setting they are.
     """
+    if not any("setting" in row for row in (*earlier.rows, *fields["rows"])):
+        return dict(fields)  # Of one setting alone, which was run.
     for name, rows in (("earlier", earlier.rows), ("new", fields["rows"])):
         if not all("setting" in row for row in rows):
             raise ResultError(f"{earlier.item}: {name} rows without a setting cannot be joined")
