@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xai_lib.corpus import explain_corpus
-from xai_lib.explainers import as_explainer, methods
+from xai_lib.explainers import as_explainer, make_explainer, methods
 from xai_lib.explainers.base import Explainer
 from xai_lib.explanation import Explanation
 from xai_lib.models import Classifier, as_classifier, as_image_classifier, load_classifier
@@ -24,6 +24,7 @@ __all__ = [
     "explain_corpus",
     "load_classifier",
     "load_explainer",
+    "make_explainer",
     "methods",
 ]
 
