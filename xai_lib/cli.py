@@ -81,7 +81,9 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Run what is up to date, too.")] = False,
     part: Annotated[
         str | None,
-        typer.Option(help="text or image: run these alone, keep what is published of the other."),
+        typer.Option(
+            help="text, image or settings (sst2,cola): run these, keep what is published of others."
+        ),
     ] = None,
     publish: Annotated[
         bool, typer.Option("--publish", help="Then copy notebooks and results into book/.")

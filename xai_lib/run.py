@@ -16,7 +16,7 @@ from rich.console import Console
 from xai_lib.runner.errors import NotebookError
 from xai_lib.runner.execute import Timing, execute, has_errors, n_code_cells
 from xai_lib.runner.keys import notebook_sha256, run_key
-from xai_lib.runner.parts import check_part, kept_of, shortened, stage_results, with_kept
+from xai_lib.runner.parts import Part, kept_of, part_of, shortened, stage_results, with_kept
 from xai_lib.runner.progress import Reporter, duration, make_reporter
 from xai_lib.runner.project import Project, available_cores
 from xai_lib.runner.records import RunRecord, all_versions, commit_of, describe_device, now
@@ -63,9 +63,9 @@ def run_notebooks(
     settings, console = settings or RunSettings(), console or Console()
     chosen = project.select(names)
     parameters, data = settings.parameters(), settings.data_folder()
+    parts: dict[str, Part] = {}
     if settings.part is not None:
-        for name in chosen:
-            check_part(project, name, settings.profile)
+        parts = {name: part_of(project, name, settings.profile, settings.part) for name in chosen}
         # It is no run of the whole, and must not pass for one.
         parameters = {**parameters, "part": settings.part}
     keys = {name: run_key(project, name, parameters, data) for name in chosen}
@@ -78,10 +78,10 @@ def run_notebooks(
                 waiting.append(name)
             else:
                 records[name] = finished
-                _stage(project, settings, name)
+                _stage(project, settings, name, parts.get(name))
                 reporter.skipped(name, finished.seconds)
         if waiting:
-            records |= _run_all(project, settings, waiting, keys, reporter)
+            records |= _run_all(project, settings, waiting, keys, parts, reporter)
     for name in chosen:
         console.print(
             f"  {name:<12} {duration(records[name].seconds):>12}   "
@@ -107,6 +107,7 @@ def _run_all(
     settings: RunSettings,
     waiting: deque[str],
     keys: dict[str, str],
+    parts: dict[str, Part],
     reporter: Reporter,
 ) -> dict[str, RunRecord]:
     """Keep up to `jobs` notebooks running until all are done or one has failed.
@@ -125,6 +126,7 @@ def _run_all(
     while running or (waiting and not failures):
         while waiting and len(running) < jobs and not failures:
             name = waiting.popleft()
+            part = parts.get(name)
             source = project.sources()[name]
             data = settings.data_folder()
             environment = {
@@ -133,7 +135,7 @@ def _run_all(
                 "XAI_PROFILE": settings.profile,
                 "XAI_COMMIT": commit,
                 "XAI_NOTEBOOK_SHA256": notebook_sha256(source),
-                "XAI_PART": settings.part or "",
+                "XAI_PART": ",".join(part.settings) if part else "",
                 "OMP_NUM_THREADS": str(threads),
                 # Their bars and warnings would leave paths of this machine in the notebook.
                 "TQDM_DISABLE": "1",
@@ -145,9 +147,9 @@ def _run_all(
             }
             _clear(project, settings.profile, name)
             output = project.raw(settings.profile, name)
-            if settings.part is not None:
+            if part is not None:
                 stage_results(project, name, settings.profile)
-                source = shortened(source, settings.part, output.with_suffix(".part.ipynb"))
+                source = shortened(source, part, output.with_suffix(".part.ipynb"))
             reporter.start(name, n_code_cells(nbformat.read(source, as_version=4)))
             running[name] = now()
             work = (name, source, output, settings, environment, project.root / "notebooks", events)
@@ -166,7 +168,8 @@ def _run_all(
             failures.append(value)
             continue
         timing: Timing = value
-        _stage(project, settings, name)
+        part = parts.get(name)
+        _stage(project, settings, name, part)
         records[name] = RunRecord(
             notebook=name,
             profile=settings.profile,
@@ -179,7 +182,7 @@ def _run_all(
             device=device,
             threads=threads,
             versions=all_versions(),
-            kept=None if settings.part is None else kept_of(project, name, settings.part),
+            kept=None if part is None else kept_of(project, name, part),
         )
         records[name].save(project.staged(settings.profile).run_record(name))
         reporter.done(name, timing.seconds)
@@ -218,14 +221,14 @@ def _clear(project: Project, profile: str, name: str) -> None:
     shutil.rmtree(tree.results / name, ignore_errors=True)
 
 
-def _stage(project: Project, settings: RunSettings, name: str) -> None:
+def _stage(project: Project, settings: RunSettings, name: str, part: Part | None) -> None:
     source, raw = project.sources()[name], project.raw(settings.profile, name)
     target = project.staged(settings.profile).notebook(name)
-    if settings.part is None:
+    if part is None:
         weave_file(source, raw, target)
         return
     paths = (source, raw, project.published.notebook(name))
     own, executed, published = (nbformat.read(path, as_version=4) for path in paths)
-    whole = with_kept(own, executed, published, settings.part, name)
+    whole = with_kept(own, executed, published, part, name)
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(weave(own, whole), target)

@@ -213,7 +213,7 @@ def test_a_text_timed_in_rounds_counts_with_their_median(monkeypatch: pytest.Mon
     assert {name: one.tolist() for name, one in found.items()} == {"a": [3, 2], "b": [1, 1]}
 
 
-def test_a_part_runs_settings_of_one_modality_and_joins_the_other(
+def test_a_part_runs_some_settings_and_joins_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XAI_RESULTS_DIR", str(tmp_path))
@@ -230,7 +230,7 @@ def test_a_part_runs_settings_of_one_modality_and_joins_the_other(
         return found, found.record("table-3", rows)
 
     _, whole = study("", 0.25)
-    pictures, result = study("image", 0.75)
+    pictures, result = study("imagenette-vgg16,imagenette-inceptionv3", 0.75)
     assert pictures.of("text") == []
     assert pictures.of("image") == ["imagenette-vgg16", "imagenette-inceptionv3"]
     assert [row["mean"] for row in whole.rows] == [0.25] * 4
@@ -242,4 +242,6 @@ def test_a_part_runs_settings_of_one_modality_and_joins_the_other(
     }
     names = [[one["name"] for one in found.black_box] for found in (whole, result)]
     assert names[0] == names[1]
-    assert result.provenance["kept"]["settings"] == ["emotion", "newsgroups20"]
+    (kept,) = result.provenance["kept"]
+    assert kept["settings"] == ["emotion", "newsgroups20"]
+    assert pictures.record("table-3", []) == result

@@ -1,4 +1,4 @@
-"""A run of the pictures of a chapter that keeps what is published of its texts."""
+"""A run of some settings of a chapter that keeps what is published of the others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ folder = Path(os.environ["XAI_RESULTS_DIR"]) / "lipex"
 folder.mkdir(parents=True, exist_ok=True)
 before = [path.name for path in folder.iterdir()]
 for key in ("emotion", "imagenette-vgg16"):
-    if part in ("", "image" if "image" in key else "text"):
+    if not part or key in part.split(","):
         print(f"{key}: {uuid.uuid4()}")
         print(f"  more of {key}")
         (folder / f"{key}.json").write_text(json.dumps(before))
@@ -97,25 +97,47 @@ def test_a_part_is_run_and_the_rest_is_kept(published: Project) -> None:
     assert record is not None
     assert record.kept is not None
     assert record.key != first.key
-    assert (record.kept["part"], record.kept["started"]) == ("text", first.started)
+    assert [(one["settings"], one["started"]) for one in record.kept] == [
+        (["emotion", "newsgroups20"], first.started)
+    ]
 
 
-def test_what_is_kept_twice_names_the_run_it_is_of(published: Project) -> None:
-    first = RunRecord.load(published.published.run_record("lipex"))
-    for _ in range(2):
-        run(published, replace(IMAGES, force=True))
+def test_each_setting_names_the_run_that_it_is_of(published: Project) -> None:
+    def kept_after(part: str) -> tuple[str, dict[str, str]]:
+        run(published, replace(CI, part=part, force=True))
         publish_notebooks(published, (), "ci")
-    record = RunRecord.load(published.published.run_record("lipex"))
+        record = RunRecord.load(published.published.run_record("lipex"))
+        assert record is not None
+        assert record.kept is not None
+        whose = {key: one["started"] for one in record.kept for key in one["settings"]}
+        return record.started, whose
+
+    first = RunRecord.load(published.published.run_record("lipex"))
     assert first is not None
-    assert record is not None
-    assert record.kept is not None
-    assert record.kept["started"] == first.started
-    run(published, replace(CI, part="text"))
+    images, kept = kept_after("image")
+    assert kept == {"emotion": first.started, "newsgroups20": first.started}
+    images, again = kept_after("image")
+    assert again == kept
+    one, kept = kept_after("emotion, imagenette-vgg16")
+    assert kept == {"newsgroups20": first.started, "imagenette-inceptionv3": images}
+    _, kept = kept_after("text")
+    assert kept == {"imagenette-vgg16": one, "imagenette-inceptionv3": images}
+
+
+def test_a_cell_of_one_setting_is_run_with_it(published: Project, write: Write) -> None:
+    write(BOTH, TEXTS, PICTURES, "1 + 1", name="lipex")
+    tag(published, {2: "only-newsgroups20", 3: "only-whole"})
+    before = said(published.published.notebook("lipex"))
+    run(published, replace(CI, part="emotion,imagenette-vgg16"))
     publish_notebooks(published, (), "ci")
-    last = RunRecord.load(published.published.run_record("lipex"))
-    assert last is not None
-    assert last.kept is not None
-    assert (last.kept["part"], last.kept["started"]) == ("image", record.started)
+    between = said(published.published.notebook("lipex"))
+    assert between[0] != before[0]
+    assert between[1:] == before[1:]
+    run(published, replace(CI, part="newsgroups20"))
+    publish_notebooks(published, (), "ci")
+    after = said(published.published.notebook("lipex"))
+    assert after[1] != between[1]
+    assert after[2] == between[2]
 
 
 def test_code_that_was_not_run_must_be_as_published(published: Project, write: Write) -> None:
@@ -133,7 +155,7 @@ def test_the_scan_accepts_results_of_the_kept_run_only(published: Project, write
     record = RunRecord.load(published.published.run_record("lipex"))
     assert record is not None
     assert record.kept is not None
-    for path, sha256 in (("emotion", record.kept["notebook_sha256"]), ("imagenette-vgg16", "x")):
+    for path, sha256 in (("emotion", record.kept[0]["notebook_sha256"]), ("imagenette-vgg16", "x")):
         made = {"provenance": {"notebook": sha256}, "rows": [1], "paper": "lipex", "item": path}
         made |= dict.fromkeys(("title", "columns", "published", "data", "black_box"))
         made["profile"] = "ci"
@@ -145,12 +167,25 @@ def test_the_scan_accepts_results_of_the_kept_run_only(published: Project, write
 
 
 def test_what_cannot_be_run_in_parts_is_named(project: Project, write: Write) -> None:
-    with pytest.raises(RunnerError, match="unknown part 'sound'; valid: text, image"):
-        RunSettings(profile="ci", part="sound")
     write("1 + 1", name="lipex")
     with pytest.raises(RunnerError, match="lipex was not published with profile ci: run all"):
         run(project, IMAGES)
     run(project, CI)
     publish_notebooks(project, (), "ci")
-    with pytest.raises(RunnerError, match="lipex has no parts"):
+    for part in ("sound", "emotion,newsgroups"):
+        with pytest.raises(
+            RunnerError, match=f"unknown part '{part}' of lipex; valid: text, image, emotion, "
+        ):
+            run(project, replace(CI, part=part))
+    every = "emotion,newsgroups20,imagenette-vgg16,imagenette-inceptionv3"
+    with pytest.raises(RunnerError, match="is all of lipex: run it without a part"):
+        run(project, replace(CI, part=every))
+    tag(project, {1: "only-emotions"})
+    with pytest.raises(RunnerError, match="a cell of lipex is tagged only-emotions; valid: only-"):
+        run(project, IMAGES)
+
+
+def test_a_notebook_without_settings_has_no_parts(project: Project, write: Write) -> None:
+    write("1 + 1", name="tutorial")
+    with pytest.raises(RunnerError, match="valid: none, it has no settings"):
         run(project, IMAGES)

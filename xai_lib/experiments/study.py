@@ -138,6 +138,10 @@ class Setting:
         return record if stands_for is None else {**record, "stands_for": stands_for}
 
 
+def _asked() -> tuple[str, ...]:
+    return tuple(key for key in os.environ.get("XAI_PART", "").split(",") if key)
+
+
 @dataclass(eq=False)
 class Study:
     """A notebook's run.
@@ -149,8 +153,8 @@ class Study:
     device, seed, data_dir
         The notebook's parameters.
     part
-        ``"text"`` or ``"image"``: only settings of that modality are run, and the rows of the
-        others stay as they are on file. Default ``$XAI_PART``, and without it everything.
+        Keys of the settings that are run; the rows of the others stay as they are on file.
+        Default those in ``$XAI_PART``, with commas between, and without it all.
     """
 
     paper: str
@@ -158,7 +162,7 @@ class Study:
     device: str = "auto"
     seed: int = 0
     data_dir: str | Path | None = None
-    part: str | None = field(default_factory=lambda: os.environ.get("XAI_PART") or None)
+    part: tuple[str, ...] = field(default_factory=_asked)
     _started: float = field(default_factory=time.perf_counter)
     _calls: int = 0
     _cached: int = 0
@@ -176,7 +180,7 @@ class Study:
         return {
             key: Setting(key, {**shared, **own}, self.device, self.data_dir, splits)
             for key, own in self.numbers["settings"].items()
-            if self.part in (None, own.get("modality", "text"))
+            if not self.part or key in self.part
         }
 
     def of(self, modality: str) -> list[str]:
@@ -206,8 +210,11 @@ class Study:
         Result
             Its provenance counts seconds and model calls since the last record, so that the
             records of a notebook add up to its whole cost. `cached_model_calls` counts the calls
-            that an earlier run had made for answers read from disk.
+            that an earlier run had made for answers read from disk. In a part, an item without
+            rows is of other settings, and what is on file of it is returned.
         """
+        if self.part and not rows:
+            return load_result(self.paper, item)
         used = [self.settings[key] for key in (settings or self.settings)]
         boxes = [box for one in self.settings.values() for box in one.boxes]
         calls = sum(box.calls for box in boxes)
@@ -229,9 +236,9 @@ class Study:
             "black_box": [one.black_box_record() for one in used],
             "provenance": made,
         }
-        if self.part is not None:
+        if self.part:
             earlier = load_result(self.paper, item)
-            fields = joined(earlier, fields, list(self.numbers["settings"]))
+            fields = joined(earlier, fields, list(self.numbers["settings"]), self.part)
             fields["columns"] = columns_joined(earlier, fields["rows"])
         return save_result(self.paper, item, profile=self.profile, **fields)
 

@@ -138,8 +138,8 @@ def check(result: Mapping[str, Any]) -> None:
         if not _count(row["test_size"], 1):
             raise ResultError(f"black_box[{i}].test_size must be a count: {row['test_size']!r}")
     _check_keys("provenance", result["provenance"], *_PROVENANCE)
-    if "kept" in result["provenance"]:
-        _check_keys("provenance.kept", result["provenance"]["kept"], *_KEPT)
+    for i, one in enumerate(result["provenance"].get("kept", [])):
+        _check_keys(f"provenance.kept[{i}]", one, *_KEPT)
     if not isinstance(result["provenance"]["packages"], Mapping):
         raise ResultError("provenance.packages must map names to versions")
     for name in ("seconds", "model_calls", "cached_model_calls"):

@@ -148,14 +148,15 @@ def _pairs_caption(result: Result, chosen: Sequence[Row]) -> str:
 
 
 def _commits(result: Result) -> str:
-    """Name the commit, and that of an earlier run whose rows were kept."""
+    """Name the commit, and those of earlier runs whose rows were kept."""
     made = escape(str(result.provenance["commit"])[:10])
-    kept = result.provenance.get("kept")
-    if kept is None:
-        return made
     paper = papers.paper(result.paper)
-    names = ", ".join(escape(paper.setting_name(key)) for key in kept["settings"])
-    return f"{made} ({names}: {escape(str(kept['commit'])[:10])})"
+    kept = [
+        f"{', '.join(escape(paper.setting_name(key)) for key in one['settings'])}: "
+        f"{escape(str(one['commit'])[:10])}"
+        for one in result.provenance.get("kept", [])
+    ]
+    return f"{made} ({'; '.join(kept)})" if kept else made
 
 
 def _tests(chosen: Sequence[Row]) -> list[str]:

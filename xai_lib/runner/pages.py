@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from xai_lib import papers
 from xai_lib.runner.progress import duration
 from xai_lib.runner.project import PAGE_OF, BookTree
 from xai_lib.runner.records import RunRecord
@@ -223,10 +224,11 @@ def _facts(record: RunRecord, results: list[Row]) -> list[list[str]]:
         ["commit", _commit(record)],
         ["versions", ", ".join(f"{name} {v}" for name, v in record.versions.items())],
     ]
-    if kept := record.kept:
-        shown = "texts" if kept["part"] == "text" else "pictures"
+    for kept in record.kept or []:
+        named = papers.paper(record.notebook).setting_name
+        shown = ", ".join(map(named, kept["settings"]))
         run = f"run of {kept['started'].replace('T', ' ').rstrip('Z')} at `{kept['commit'][:12]}`"
-        facts.append(["kept", f"what shows {shown} only, of the {run} ({kept['device']})"])
+        facts.append(["kept", f"{shown}, of the {run} ({kept['device']})"])
     if results:
         facts.insert(4, ["model calls", f"{calls:,}{earlier}"])
     return [[name, value] for name, value in facts if value]

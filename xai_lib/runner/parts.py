@@ -1,4 +1,4 @@
-"""Run what a chapter says of pictures, or of texts, and keep the rest of its published run."""
+"""Run some settings of a chapter, and keep the rest of its published run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,39 @@ from xai_lib.runner.project import Project
 from xai_lib.runner.records import RunRecord
 from xai_lib.runner.weave import code_of, tags
 
-# A cell with this tag shows settings of one modality and nothing else.
-ONLY = {"text": "only-texts", "image": "only-images"}
-_SKIPPED = "pass  # of the other part"
+# A cell with such a tag is run only with settings of that modality; with "only-" and a setting's
+# key, only with that setting; with "only-whole", only where all settings are run.
+_OF_MODALITY = {"text": "only-texts", "image": "only-images"}
+_WHOLE = "only-whole"
+_SKIPPED = "pass  # of another part"
 
 
-def left_out(cell: NotebookNode, part: str) -> bool:
-    """Whether a cell shows only what is not run again."""
-    return any(tag in tags(cell) for modality, tag in ONLY.items() if modality != part)
+@dataclass(frozen=True)
+class Part:
+    """Settings of a chapter that are run.
+
+    Parameters
+    ----------
+    settings : tuple of str
+        Their keys, as the profile orders them.
+    left : tuple of str
+        Those of the others.
+    shown : frozenset of str
+        Tags of cells that show something of the settings.
+    """
+
+    settings: tuple[str, ...]
+    left: tuple[str, ...]
+    shown: frozenset[str]
+
+    def leaves_out(self, cell: NotebookNode) -> bool:
+        """Whether a cell shows only what is not run."""
+        only = {tag for tag in tags(cell) if tag.startswith("only-")}
+        return bool(only) and not only & self.shown
 
 
-def check_part(project: Project, name: str, profile: str) -> None:
-    """Check that a notebook was published, and that its cells say what they show.
+def part_of(project: Project, name: str, profile: str, asked: str) -> Part:
+    """Find the settings that are asked for, and check that the others were published.
 
     Parameters
     ----------
@@ -41,30 +62,57 @@ def check_part(project: Project, name: str, profile: str) -> None:
         Name of the notebook.
     profile : str
         The profile; the published run must be of the same.
+    asked : str
+        ``"text"``, ``"image"``, or keys of settings with commas between.
+
+    Returns
+    -------
+    Part
 
     Raises
     ------
     RunnerError
-        If it was not published with that profile, or has no cells of one modality only.
+        If there are no such settings, or these are all, if the notebook was not published with
+        that profile, or if a cell is tagged for a setting that the paper does not have.
     """
+    known = name in papers.papers()
+    every = papers.load_profile(name, profile).get("settings", {}) if known else {}
+    modality = {key: own.get("modality", "text") for key, own in every.items()}
+    keys = [key.strip() for key in asked.split(",")]
+    chosen = tuple(key for key in every if key in keys or modality[key] == asked)
+    unknown = [] if asked in modality.values() else [key for key in keys if key not in every]
+    if unknown or not chosen:
+        valid = ", ".join([*dict.fromkeys(modality.values()), *every]) or "none, it has no settings"
+        raise RunnerError(f"unknown part {asked!r} of {name}; valid: {valid}")
+    if len(chosen) == len(every):
+        raise RunnerError(f"part {asked!r} is all of {name}: run it without a part")
     record = RunRecord.load(project.published.run_record(name))
     if record is None or record.profile != profile:
         raise RunnerError(f"{name} was not published with profile {profile}: run all of it first")
-    cells = code_of(nbformat.read(project.sources()[name], as_version=4))
-    if not all(any(tag in tags(cell) for cell in cells) for tag in ONLY.values()):
-        raise RunnerError(
-            f"{name} has no parts: it has no cells tagged {' and '.join(ONLY.values())}"
-        )
+    _check_tags(project, name)
+    shown = {f"only-{key}" for key in chosen} | {_OF_MODALITY[modality[key]] for key in chosen}
+    return Part(chosen, tuple(key for key in every if key not in chosen), frozenset(shown))
 
 
-def shortened(source: Path, part: str, target: Path) -> Path:
-    """Write a copy of a notebook whose cells of the other modality do nothing.
+def _check_tags(project: Project, name: str) -> None:
+    of_settings = [f"only-{key}" for key in papers.paper(name).settings]
+    known = [_WHOLE, *_OF_MODALITY.values(), *of_settings]
+    for cell in code_of(nbformat.read(project.sources()[name], as_version=4)):
+        wrong = [tag for tag in tags(cell) if tag.startswith("only-") and tag not in known]
+        if wrong:
+            raise RunnerError(
+                f"a cell of {name} is tagged {', '.join(wrong)}; valid: {', '.join(known)}"
+            )
+
+
+def shortened(source: Path, part: Part, target: Path) -> Path:
+    """Write a copy of a notebook whose cells of the other settings do nothing.
 
     Parameters
     ----------
     source : Path
         The notebook.
-    part : {"text", "image"}
+    part : Part
         What to run.
     target : Path
         Where to write it.
@@ -76,7 +124,7 @@ def shortened(source: Path, part: str, target: Path) -> Path:
     """
     notebook = nbformat.read(source, as_version=4)
     for cell in code_of(notebook):
-        if left_out(cell, part):
+        if part.leaves_out(cell):
             cell.source = _SKIPPED
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, target)
@@ -84,7 +132,7 @@ def shortened(source: Path, part: str, target: Path) -> Path:
 
 
 def with_kept(
-    source: NotebookNode, executed: NotebookNode, published: NotebookNode, part: str, name: str
+    source: NotebookNode, executed: NotebookNode, published: NotebookNode, part: Part, name: str
 ) -> NotebookNode:
     """Give an executed short notebook the code of the source, and the outputs that were kept.
 
@@ -96,7 +144,7 @@ def with_kept(
         What was made of `shortened`.
     published : NotebookNode
         The published run.
-    part : {"text", "image"}
+    part : Part
         What was run.
     name : str
         Name of the notebook, for the settings of its paper.
@@ -104,8 +152,8 @@ def with_kept(
     Returns
     -------
     NotebookNode
-        Cells that show only the other modality have their published outputs. In the printed text
-        of cells that show both, paragraphs that begin with a setting's key are kept, too.
+        Cells that show only other settings have their published outputs. In the printed text of
+        the others, paragraphs that begin with the key of another setting are kept, too.
 
     Raises
     ------
@@ -118,28 +166,27 @@ def with_kept(
     pairs = zip(code_of(source), code_of(found), strict=True)
     for number, (own, ran) in enumerate(pairs, start=1):
         ran.source = own.source
-        if left_out(own, part):
+        if part.leaves_out(own):
             if own.source not in before:
                 raise RunnerError(
                     f"code cell {number} of {name} changed since it was published, and its part "
                     "was not run: run all of the notebook"
                 )
             ran.outputs = copy.deepcopy(before[own.source])
-        elif not any(tag in tags(own) for tag in ONLY.values()):
+        else:
             _put_back(ran.outputs, before.get(own.source, []), keys)
     return found
 
 
 def _put_back(outputs: list[NotebookNode], earlier: list[NotebookNode], keys: list[str]) -> None:
     """Add what was printed of other settings to what was printed now."""
-    said = [_paragraphs(_printed(some), keys) for some in (earlier, outputs)]
-    if not (said[0] and said[1]):
+    before, now = (_paragraphs(_printed(some), keys) for some in (earlier, outputs))
+    if not before or (_printed(outputs) and not now):
         return
-    together = said[0] | said[1]
-    text = "".join(together[key] for key in keys if key in together)
-    first, *others = [one for one in outputs if _is_printed(one)]
-    first.text = text
-    outputs[:] = [one for one in outputs if not any(one is other for other in others)]
+    together = before | now
+    first = copy.deepcopy(next(one for one in earlier if _is_printed(one)))
+    first.text = "".join(together[key] for key in keys if key in together)
+    outputs[:] = [first, *(one for one in outputs if not _is_printed(one))]
 
 
 def _is_printed(output: Any) -> bool:
@@ -170,8 +217,8 @@ def stage_results(project: Project, name: str, profile: str) -> None:
     shutil.copytree(project.published.results / name, target)
 
 
-def kept_of(project: Project, name: str, part: str) -> dict[str, Any]:
-    """Describe the published run, parts of which are kept, for the record of the new one.
+def kept_of(project: Project, name: str, part: Part) -> list[dict[str, Any]]:
+    """Describe the published runs, settings of which are kept, for the record of the new one.
 
     Parameters
     ----------
@@ -179,23 +226,27 @@ def kept_of(project: Project, name: str, part: str) -> dict[str, Any]:
         The repository.
     name : str
         Name of the notebook.
-    part : {"text", "image"}
+    part : Part
         What is run.
 
     Returns
     -------
-    dict
-        The earlier run's record without versions, cells and key, with the ``part`` that is kept
-        of it and, as ``notebook_sha256``, what hash of a notebook its results name.
+    list of dict
+        The earlier runs' records without versions, cells and key, each with the ``settings`` that
+        are kept of it and, as ``notebook_sha256``, what hash of a notebook its results name.
     """
     earlier = RunRecord.load(project.published.run_record(name))
     assert earlier is not None
-    if earlier.kept is not None and earlier.kept["part"] != part:
-        return earlier.kept
+    before = [
+        {**one, "settings": still}
+        for one in earlier.kept or []
+        if (still := [key for key in one["settings"] if key in part.left])
+    ]
+    own = [key for key in part.left if all(key not in one["settings"] for one in before)]
     fields = ("profile", "started", "seconds", "commit", "device", "threads")
-    (other,) = (modality for modality in ONLY if modality != part)
-    return {
-        **{name: value for name, value in asdict(earlier).items() if name in fields},
-        "part": other,
+    latest = {
+        **{field: value for field, value in asdict(earlier).items() if field in fields},
+        "settings": own,
         "notebook_sha256": notebook_sha256(project.published.notebook(name)),
     }
+    return [*before, latest] if own else before

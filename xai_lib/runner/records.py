@@ -40,8 +40,8 @@ class RunRecord:
         Processor threads the kernel could use.
     versions : dict
         Version of Python and of the packages that numbers depend on.
-    kept : dict or None
-        The earlier run that one modality's outputs were kept of, see `xai_lib.runner.parts`.
+    kept : list of dict or None
+        The earlier runs that outputs of some settings were kept of, see `xai_lib.runner.parts`.
     """
 
     notebook: str
@@ -55,7 +55,7 @@ class RunRecord:
     device: str
     threads: int
     versions: dict[str, str]
-    kept: dict[str, Any] | None = None
+    kept: list[dict[str, Any]] | None = None
 
     def save(self, path: Path) -> None:
         """Write the record as JSON."""

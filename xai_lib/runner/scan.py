@@ -99,8 +99,12 @@ def _versions(project: Project, tree: BookTree, name: str) -> tuple[str | None, 
     """List what a result may name as the hash of its notebook."""
     record = RunRecord.load(tree.run_record(name))
     # Cells that were kept from an earlier run are those of the source still: see runner.parts.
-    kept = () if record is None or record.kept is None else (record.kept["notebook_sha256"],)
-    return (None, notebook_sha256(project.sources()[name]), *kept)
+    kept = [] if record is None else record.kept or []
+    return (
+        None,
+        notebook_sha256(project.sources()[name]),
+        *(run["notebook_sha256"] for run in kept),
+    )
 
 
 def _results(
