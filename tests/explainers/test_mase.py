@@ -28,6 +28,7 @@ from xai_lib.models.huggingface import HuggingFaceClassifier
 from xai_lib.models.perturbed import embed_each, perturbed_logits
 from xai_lib.models.tiny import tiny_bert
 from xai_lib.models.whitebox import Embedded, EmbeddingAccess
+from xai_lib.rng import generator
 from xai_lib.text import TextInstance
 
 Network = Callable[[torch.Tensor], torch.Tensor]
@@ -573,6 +574,57 @@ def test_answers_that_are_there_are_used(more: dict[str, Any]) -> None:
         Mase(n_samples=71, **settings).explain_answers(instances, answers, box, 5)
 
 
+def test_noise_behind_the_embedding_layer_by_hand(tiny: HuggingFaceClassifier) -> None:
+    """The blocks are run by themselves on the sum of the three tables, normalised."""
+    text = "it was a dark surprise"
+    instance, network = tiny.instance(text), tiny.model.bert
+    mase = Mase(n_samples=5, sigma=0.7, layer="output")
+    calls = tiny.calls
+    (answers,) = mase.ask([instance], tiny, 3)
+    assert tiny.calls == calls + 5
+    ids = torch.tensor([tiny.tokenizer(text)["input_ids"]])
+    table = network.embeddings
+    total = table.word_embeddings(ids) + table.token_type_embeddings(torch.zeros_like(ids))
+    total = total + table.position_embeddings(torch.arange(ids.shape[1]))
+    spread = total.var(dim=-1, correction=0, keepdim=True) + table.LayerNorm.eps
+    states = (total - total.mean(dim=-1, keepdim=True)) / spread.sqrt()
+    states = (states * table.LayerNorm.weight + table.LayerNorm.bias).detach()
+    norms = states[0, 1:-1].norm(dim=1)
+    rng = generator(3, "mase", text, "word", "isotropic", "position")
+    white = torch.from_numpy(rng.standard_normal((2, 5))).float()
+    for row, draw in enumerate([None, white[0], -white[0], white[1], -white[1]]):
+        factor = torch.ones(ids.shape[1])
+        if draw is not None:
+            factor[1:-1] += 0.7 * norms.mean() * draw / norms
+        with torch.no_grad():
+            hidden = network.encoder(states * factor[:, None]).last_hidden_state
+            logits = tiny.model.classifier(network.pooler(hidden))
+        np.testing.assert_allclose(answers[row], logits[0].numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_small_noise_behind_the_embedding_layer_gives_its_gradient(
+    tiny: HuggingFaceClassifier,
+) -> None:
+    text = "it was a dark surprise"
+    settings = {"sigma": 1e-3, "response": "logit", "rescale": True, "layer": "output"}
+    found = run(tiny, text, n_samples=2001, **settings)
+    states: list[torch.Tensor] = []
+
+    def keep(_: torch.nn.Module, __: object, output: torch.Tensor) -> torch.Tensor:
+        states.append(output.detach().requires_grad_())
+        return states[0]
+
+    hook = tiny.model.bert.embeddings.register_forward_hook(keep)
+    logits = tiny.model(torch.tensor([tiny.tokenizer(text)["input_ids"]])).logits
+    hook.remove()
+    for label in range(3):
+        states[0].grad = None
+        logits[0, label].backward(retain_graph=True)
+        assert states[0].grad is not None
+        true = (states[0].grad * states[0]).sum(dim=-1)[0, 1:-1].detach().numpy()
+        np.testing.assert_allclose(found.weights[label], true, rtol=0.01, atol=1e-3)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_text_itself_has_its_prediction(tiny: HuggingFaceClassifier, precision: str) -> None:
     box = HuggingFaceClassifier(tiny.model, tiny.tokenizer, "box", None, "cpu", precision)
@@ -643,6 +695,11 @@ def test_planted_words_come_first(planted_classifier: HuggingFaceClassifier) -> 
         ({"variant": "token"}, "variant 'token'.*word, full"),
         ({"variant": "full", "estimator": "ridge"}, "'full' needs.*'isotropic' and 'ridge'"),
         ({"variant": "full", "covariance": "smooth"}, "'full' needs.*'smooth' and 'ridge'"),
+        ({"layer": "input"}, "layer 'input'.*words, output"),
+        (
+            {"variant": "full", "estimator": "leg", "layer": "output"},
+            "variant 'full' needs layer 'words', got 'output'",
+        ),
         ({"n_samples": 1}, "n_samples must be at least 2 model calls, got 1"),
     ],
 )
@@ -650,6 +707,11 @@ def test_planted_words_come_first(planted_classifier: HuggingFaceClassifier) -> 
 def test_wrong_settings(method: str, more: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_explainer(method, **more)
+
+
+def test_a_network_without_an_embedding_layer_is_named() -> None:
+    with pytest.raises(ValueError, match=r"'output' of the method 'mase'.*'letters' \(Letters\)"):
+        run(Letters(curved), "a b", layer="output")
 
 
 @pytest.mark.parametrize("penalty", [-0.1, 1.0, float("nan")])

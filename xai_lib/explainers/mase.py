@@ -27,6 +27,7 @@ from xai_lib.explainers.mase_solvers import (
 )
 from xai_lib.masks import check_budget
 from xai_lib.models.base import Classifier
+from xai_lib.models.embedding_output import EmbeddingOutput
 from xai_lib.models.perturbed import embed_each, perturbed_logits
 from xai_lib.models.transformer_whitebox import softmax
 from xai_lib.models.whitebox import Embedded, EmbeddingAccess, Vocabulary, embedding_access
@@ -34,6 +35,7 @@ from xai_lib.text import TextInstance
 
 RESPONSES = ("probability", "logit")
 VARIANTS = ("word", "full")
+LAYERS = ("words", "output")
 PRECISIONS = ("prediction", "float32")
 
 
@@ -72,6 +74,11 @@ class Mase(AnsweredExplainer):
     rescale
         Weight of word i times norm_i / r, which makes it an estimate of gradient times input;
         without effect on ``"full"``, which is one already.
+    layer
+        What is perturbed. ``"words"``: the vectors in which words are looked up. ``"output"``:
+        what the embedding layer makes of them, in BERT the sum of word, position and type
+        divided by its own spread; for Transformers with such a layer, ``variant="word"`` and
+        always in float32.
     precision
         ``"float32"``: perturbed embeddings are run in float32, also where the classifier predicts
         in a shorter number format. ``"prediction"``: in the format of its predictions. bfloat16
@@ -113,6 +120,7 @@ class Mase(AnsweredExplainer):
     antithetic: bool = True
     variant: str = "word"
     rescale: bool = False
+    layer: str = "words"
     precision: str = "float32"
     group: str = "position"
 
@@ -127,6 +135,7 @@ class Mase(AnsweredExplainer):
             ("estimator", self.estimator, ESTIMATORS),
             ("response", self.response, RESPONSES),
             ("variant", self.variant, VARIANTS),
+            ("layer", self.layer, LAYERS),
             ("precision", self.precision, PRECISIONS),
         ):
             if value not in valid:
@@ -136,6 +145,8 @@ class Mase(AnsweredExplainer):
                 "variant 'full' needs covariance 'isotropic' and estimator 'leg', got "
                 f"{self.covariance!r} and {self.estimator!r}."
             )
+        if self.variant == "full" and self.layer == "output":
+            raise ValueError("variant 'full' needs layer 'words', got 'output'.")
 
     @property
     def signs(self) -> tuple[int, ...]:
@@ -147,7 +158,7 @@ class Mase(AnsweredExplainer):
 
         For ``variant="full"`` also if it does not show those of its vocabulary.
         """
-        embedding_access(classifier, self.name)
+        self._access(classifier)
         if self.variant == "full" and not isinstance(classifier, Vocabulary):
             raise ValueError(
                 f"variant 'full' of the method {self.name!r} needs the embeddings of the whole "
@@ -159,13 +170,22 @@ class Mase(AnsweredExplainer):
         """Return what the perturbations depend on; see `AnsweredExplainer.asked`."""
         n_draws = (self.n_samples - 1) // len(self.signs)
         signs = len(self.signs)
-        return [n_draws, signs, self.sigma, self.covariance, self.variant, self.precision]
+        asked: list[str | float | bool] = [n_draws, signs, self.sigma]
+        asked += [self.covariance, self.variant, self.precision]
+        # The default is not named, so that answers which were kept before keep their files.
+        return asked if self.layer == "words" else [*asked, self.layer]
+
+    def _access(self, classifier: Classifier) -> EmbeddingAccess:
+        """Return what answers for the embeddings that are perturbed."""
+        if self.layer == "output":
+            return EmbeddingOutput(classifier, self.name)
+        return embedding_access(classifier, self.name)
 
     def ask(
         self, instances: Sequence[TextInstance], classifier: Classifier, seed: int
     ) -> list[np.ndarray]:
         """Return logits of perturbed embeddings; see `AnsweredExplainer.ask`."""
-        box = embedding_access(classifier, self.name)
+        box = self._access(classifier)
         embedded = embed_each(box, instances)
         noises = [
             self._noise(one, found, box, seed)
@@ -197,7 +217,7 @@ class Mase(AnsweredExplainer):
         ValueError
             If there are fewer answers than `n_samples` asks for.
         """
-        box = embedding_access(classifier, self.name)
+        box = self._access(classifier)
         found = []
         for one, logits in zip(instances, answers, strict=True):
             (embedded,) = embed_each(box, [one])
@@ -266,7 +286,7 @@ class MaseSparse(Mase):
         largest become 0.
     n_samples, sigma, covariance, estimator, response, antithetic, variant, rescale
         See `Mase`.
-    precision, group
+    layer, precision, group
         See `Mase`.
 
     References
