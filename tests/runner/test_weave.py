@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nbformat
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from xai_lib.runner.weave import INJECTED, tags, weave
+from xai_lib.runner.weave import INJECTED, tags, weave, weave_file
 
 
 def source(prose: str = "# New") -> NotebookNode:
@@ -107,6 +109,14 @@ def test_other_code_is_refused_with_the_number_of_the_cell() -> None:
     del shorter.cells[-1]
     with pytest.raises(ValueError, match="code cell 2 differs"):
         weave(shorter, executed())
+
+
+def test_of_two_files_the_notebook_is_named(tmp_path: Path) -> None:
+    for name, notebook in (("own", source()), ("ran", executed(code="show(1)"))):
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    with pytest.raises(ValueError, match=r"^own\.ipynb: code cell 2 differs"):
+        weave_file(tmp_path / "own.ipynb", tmp_path / "ran.ipynb", tmp_path / "new.ipynb")
+    assert not (tmp_path / "new.ipynb").exists()
 
 
 def test_without_injected_parameters_the_defaults_are_shown() -> None:

@@ -83,9 +83,12 @@ def weave_file(source: Path, executed: Path, target: Path) -> None:
     Raises
     ------
     ValueError
-        If the code of the two differs.
+        If the code of the two differs; names the notebook.
     """
-    woven = weave(nbformat.read(source, as_version=4), nbformat.read(executed, as_version=4))
+    try:
+        woven = weave(nbformat.read(source, as_version=4), nbformat.read(executed, as_version=4))
+    except ValueError as error:
+        raise ValueError(f"{source.name}: {error}") from error
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(woven, target)
 
