@@ -116,6 +116,11 @@ def check_setting_types(settings: Any) -> None:
         if not isinstance(value, valid) or (kind != "bool" and isinstance(value, bool)):
             also = " or None" if rest else ""
             raise ValueError(f"{field.name} must be {said}{also}, got {value!r:.60}.")
+        if kind == "float" and isinstance(value, int):
+            try:
+                float(value)
+            except OverflowError as error:
+                raise ValueError(f"{field.name} is too large a number.") from error
 
 
 def whole(what: str, value: Any) -> int:

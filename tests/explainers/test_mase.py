@@ -696,6 +696,7 @@ def test_planted_words_come_first(planted_classifier: HuggingFaceClassifier) -> 
         ({"variant": "full", "estimator": "ridge"}, "'full' needs.*'isotropic' and 'ridge'"),
         ({"variant": "full", "covariance": "smooth"}, "'full' needs.*'smooth' and 'ridge'"),
         ({"layer": "input"}, "layer 'input'.*words, output"),
+        ({"sigma": 10**400}, "sigma is too large a number"),
         (
             {"variant": "full", "estimator": "leg", "layer": "output"},
             "variant 'full' needs layer 'words', got 'output'",
@@ -707,6 +708,12 @@ def test_planted_words_come_first(planted_classifier: HuggingFaceClassifier) -> 
 def test_wrong_settings(method: str, more: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_explainer(method, **more)
+
+
+def test_no_layer_is_offered_to_what_only_answers() -> None:
+    box = as_classifier(lambda texts: np.full((len(texts), 2), 0.5), ["x", "y"])
+    with pytest.raises(ValueError, match="needs the embedding layer"):
+        run(box, "a b", layer="output")
 
 
 def test_a_network_without_an_embedding_layer_is_named() -> None:

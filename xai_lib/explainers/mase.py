@@ -58,11 +58,13 @@ class Mase(AnsweredExplainer):
         Standard deviation of the noise: relative to the mean norm r of the words, or with
         ``variant="full"`` to the standard deviation of each coordinate over the vocabulary.
     covariance
-        Of the noise on words in a row, see `noise_covariance`.
+        Of the noise on words in a row, in units of sigma squared, see `noise_covariance`:
+        ``"isotropic"``, or ``"smooth"``, whose variances are nearly 2.
     estimator
-        ``"ridge"``: least squares on the noise that was drawn. ``"leg"``: moments and the known
-        covariance, as LEG has it; the same in the limit, but its error in each weight is that of
-        all words together, so that long texts need many more draws.
+        ``"ridge"``: least squares on the noise that was drawn, penalised by g' covariance g.
+        ``"leg"``: moments and the known covariance, as LEG has it; the same in the limit, but its
+        error in each weight is that of all words together, so that long texts need many more
+        draws.
     response
         ``"probability"`` or ``"logit"``.
     antithetic
@@ -100,6 +102,9 @@ class Mase(AnsweredExplainer):
     of the authors published before. Normalising noise to the norm of the embeddings, the ridge
     regression and all default values are ours.
 
+    A sign is that of a slope, not of a removal: on MiniLM and small BERTs the book finds that it
+    often does not say whether a word supports the class.
+
     Weights are divided by sigma, so that they are slopes and can be compared between values of
     sigma. As sigma tends to 0, rescaled weights of the response ``"logit"`` tend to those of
     `InputXGradient`. A feature of several tokens is as long as the root mean square of their
@@ -112,6 +117,7 @@ class Mase(AnsweredExplainer):
 
     name: ClassVar[str] = "mase"
     white_box: ClassVar[bool] = True
+    later_settings: ClassVar[tuple[str, ...]] = ("answers", "layer")
     n_samples: int = 1000
     sigma: float = 0.1
     covariance: str = "isotropic"
@@ -177,9 +183,8 @@ class Mase(AnsweredExplainer):
 
     def _access(self, classifier: Classifier) -> EmbeddingAccess:
         """Return what answers for the embeddings that are perturbed."""
-        if self.layer == "output":
-            return EmbeddingOutput(classifier, self.name)
-        return embedding_access(classifier, self.name)
+        access = embedding_access(classifier, self.name)
+        return access if self.layer == "words" else EmbeddingOutput(classifier, self.name)
 
     def ask(
         self, instances: Sequence[TextInstance], classifier: Classifier, seed: int
