@@ -245,3 +245,8 @@ def test_a_part_runs_some_settings_and_joins_the_others(
     (kept,) = result.provenance["kept"]
     assert kept["settings"] == ["emotion", "newsgroups20"]
     assert pictures.record("table-3", []) == result
+    # An item that is new since the others were run.
+    rows = [{**row} for row in result.rows if row["mean"] == 0.75]
+    new = pictures.record("table-2", rows, settings=["imagenette-vgg16", "imagenette-inceptionv3"])
+    assert list(new.rows) == rows
+    assert "kept" not in new.provenance

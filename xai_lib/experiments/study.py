@@ -20,7 +20,14 @@ from xai_lib.models.zoo import load_named
 from xai_lib.models.zoo_entries import ZOO
 from xai_lib.report.parts import columns_joined, joined
 from xai_lib.report.provenance import provenance
-from xai_lib.report.results import Result, Rows, data_record, load_result, save_result
+from xai_lib.report.results import (
+    Result,
+    Rows,
+    data_record,
+    has_result,
+    load_result,
+    save_result,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +210,8 @@ class Study:
         rows, comparisons
             See `xai_lib.report.results.Result`.
         settings
-            Keys of the settings that were used; default all.
+            Keys of the settings that were used; default all. In a part, rows of the others are put
+            back from the result on file, where there is one.
 
         Returns
         -------
@@ -236,7 +244,7 @@ class Study:
             "black_box": [one.black_box_record() for one in used],
             "provenance": made,
         }
-        if self.part:
+        if self.part and has_result(self.paper, item):
             earlier = load_result(self.paper, item)
             fields = joined(earlier, fields, list(self.numbers["settings"]), self.part)
             fields["columns"] = columns_joined(earlier, fields["rows"])

@@ -290,6 +290,11 @@ def load_result(paper: str, item: str, folder: str | Path | None = None) -> Resu
     return result
 
 
+def has_result(paper: str, item: str, folder: str | Path | None = None) -> bool:
+    """Tell whether a result was filed; arguments as of `load_result`."""
+    return _path(paper, item, folder).is_file()
+
+
 def _path(paper: str, item: str, folder: str | Path | None) -> Path:
     return (Path(folder) if folder is not None else results_dir()) / paper / f"{item}.json"
 

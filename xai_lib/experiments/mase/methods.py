@@ -1,4 +1,4 @@
-"""The compared methods at equal numbers of model calls, with answers that are kept on disk."""
+"""The compared methods at equal numbers of model calls; what they ask or find is kept on disk."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 from xai_lib.experiments.mase.answers import Run, from_answers, perturbed
 from xai_lib.experiments.mase.sample import Round, Sample
-from xai_lib.experiments.study import Setting
+from xai_lib.experiments.study import Setting, progress
 from xai_lib.explainers import make_explainer
 from xai_lib.explainers.answered import AnsweredExplainer
 from xai_lib.explainers.base import Explainer
 from xai_lib.explainers.sampled import SampledExplainer
 from xai_lib.masks import Neighbourhood
+from xai_lib.store import stored_explanations
 
 # Given as many model calls as are asked for.
 SAMPLING: dict[str, dict[str, Any]] = {
@@ -118,7 +119,8 @@ def explain(
                 near = perturbed(setting, some.instances, some.seed, calls, n_kept)
             found[method] = explainer.explain_neighbourhoods(some.instances, near, box, some.seed)
         else:
-            found[method] = explainer.explain(some.texts, box, some.seed)
+            report = progress(f"{setting.key}, {method}, {len(some.instances)} texts")
+            found[method] = stored_explanations(explainer, some.instances, box, some.seed, report)
     return found
 
 
