@@ -396,10 +396,14 @@ def test_unknown_method(boxes: dict[str, Classifier]) -> None:
 
 @pytest.mark.parametrize("method", TEXT_METHODS)
 def test_unknown_settings(method: str) -> None:
-    # The digest of what was fitted is found out, not set.
-    valid = ", ".join(name for name in make_explainer(method).settings() if name != "digest")
-    with pytest.raises(ValueError, match=f"{method}.*'n_smaples'.*{valid}"):
+    explainer = make_explainer(method)
+    # The digest of what was fitted is found out, not set. At their default, later settings are
+    # left out of `settings`, and are valid all the same.
+    valid = {*explainer.settings(), *explainer.later_settings} - {"digest"}
+    with pytest.raises(ValueError, match=f"{method}.*'n_smaples'.*Valid settings are: ") as refused:
         make_explainer(method, n_smaples=5)
+    named = str(refused.value).partition("Valid settings are: ")[2].rstrip(".")
+    assert set(named.split(", ")) - {"none"} == valid & {f.name for f in dataclasses.fields(explainer)}
     with pytest.raises(ValueError, match=r"'word'.*position, type"):
         make_explainer(method, group="word")
 
