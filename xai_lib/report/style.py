@@ -83,6 +83,9 @@ SERIES: dict[str, MethodStyle] = {
     "constant": MethodStyle("Equal scores", "#1A1A1A", "^", "-."),
     "ldav (as printed)": MethodStyle("LDAV, as printed", "#781E00", "d", "--"),
     "mase (absolute)": MethodStyle("MASE, by size", "#0E4A59", "h", "--"),
+    "mase, behind the embedding layer": MethodStyle(
+        "MASE, behind the embedding layer", "#0A6E52", "v", "--"
+    ),
     "mase, strong noise": MethodStyle("MASE, strong noise", "#2E8296", "p", "-."),
     "mase, strong noise in all coordinates": MethodStyle(
         "MASE, strong noise, all coordinates, by size", "#63A6B5", "8", ":"

@@ -18,6 +18,7 @@ PROFILE: dict[str, Any] = {
     "dataset": "planted", "black_box": "tiny-planted", "seeds": [3, 8], "per_round": 4, "calls": 40,
     "spread_texts": 5, "spread_calls": [20, 40], "sigma_texts": 3, "sigmas": [0.1, 0.5],
     "limit_texts": 2, "limit_calls": 150, "limit_sigmas": [0.002, 0.5], "variant_texts": 3,
+    "layer_texts": 5, "layer_sigmas": [0.1, 0.5],
     "planted_texts": 8, "planted_calls": [30, 60], "cost_texts": 1,
 }  # fmt: skip
 

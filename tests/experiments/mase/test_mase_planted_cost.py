@@ -40,7 +40,7 @@ def test_planted_rows_by_hand(sample: Sample, monkeypatch: pytest.MonkeyPatch) -
     assert 0 not in kept
     rows = planted_rows(sample)
     found = {(r["measure"], r["method"], r["n_samples"]): r for r in rows}
-    assert len(found) == len(rows) == 2 * 7 * 2
+    assert len(found) == len(rows) == 2 * 8 * 2
     planted = planted_words(sample)
     strong = {"sigma": 1.0}
     full = {**strong, "variant": "full", "estimator": "leg"}
@@ -48,6 +48,7 @@ def test_planted_rows_by_hand(sample: Sample, monkeypatch: pytest.MonkeyPatch) -
         ("mase", {}, "mase", False),
         ("mase", {}, "mase (absolute)", True),
         ("mase_sparse", {}, "mase_sparse", False),
+        ("mase", {"layer": "output"}, "mase, behind the embedding layer", False),
         ("mase", strong, "mase, strong noise", False),
         ("mase", full, "mase, strong noise in all coordinates", True),
     ):

@@ -1,6 +1,7 @@
 """The experiments of MASE: what each item measures, as rows."""
 
 from xai_lib.experiments.mase.cost import cost_rows
+from xai_lib.experiments.mase.layer import BEHIND, layer_rows
 from xai_lib.experiments.mase.methods import METHODS, explain, explain_sample, make_method
 from xai_lib.experiments.mase.planted import planted_rows
 from xai_lib.experiments.mase.removal import ABSOLUTE, KS, POOLED, delta_rows
@@ -17,6 +18,7 @@ RECORDED = (
     "convergence",
     "sigma",
     "gradient-limit",
+    "layer",
     "variants",
     "planted",
     "cost",
@@ -24,6 +26,7 @@ RECORDED = (
 
 __all__ = [
     "ABSOLUTE",
+    "BEHIND",
     "KS",
     "METHODS",
     "POOLED",
@@ -39,6 +42,7 @@ __all__ = [
     "explain",
     "explain_sample",
     "gather",
+    "layer_rows",
     "limit_rows",
     "make_method",
     "planted_rows",

@@ -8,18 +8,21 @@ from typing import Any
 import numpy as np
 
 from xai_lib.experiments.mase.answers import Run, from_answers
+from xai_lib.experiments.mase.layer import BEHIND, OUTPUT
 from xai_lib.experiments.mase.methods import explain_sample
 from xai_lib.experiments.mase.removal import rankings
 from xai_lib.experiments.mase.sample import Sample
 from xai_lib.experiments.rows import Row, estimate_row
 from xai_lib.explainers.mase import Mase
+from xai_lib.models.embedding_output import embedding_layer
 
 COMPARED = ("mase", "mase_sparse", "lime", "kernel_shap")
 FIRST = "planted word first"
 SHARE = "words with a weight"
-# Noise as large as the embeddings, or in all coordinates as their spread over the vocabulary:
-# settings of MASE, and what its words are ranked by.
-STRONG: dict[str, tuple[dict[str, Any], str]] = {
+# Noise behind the embedding layer; as large as the embeddings, or in all coordinates as their
+# spread over the vocabulary: settings of MASE, and what its words are ranked by.
+READINGS: dict[str, tuple[dict[str, Any], str]] = {
+    BEHIND: (OUTPUT, "signed"),
     "mase, strong noise": ({"sigma": 1.0}, "signed"),
     "mase, strong noise in all coordinates": (
         {"sigma": 1.0, "variant": "full", "estimator": "leg"},
@@ -43,7 +46,7 @@ def planted_rows(sample: Sample) -> list[Row]:
     list of dict
         For each measure, method and number of calls ``n_samples``: whether the word ranked first
         is a planted one, and the share of words whose weight is not 0. Beside the methods
-        MASE with strong noise, see `STRONG`.
+        MASE in the other `READINGS`, where the black box has what they need.
     """
     numbers = sample.setting.profile
     some = sample.head(numbers.get("planted_texts", 0))
@@ -57,8 +60,10 @@ def planted_rows(sample: Sample) -> list[Row]:
         found = explain_sample(some, calls, COMPARED, kept)
         right = np.array([one.predicted for one in found["mase"]]) == some.labels
         ranked = rankings(found)
-        for name, (how, by) in STRONG.items():
-            found[name] = _strong(some, Mase(n_samples=calls, **how), kept)
+        for name, (how, by) in READINGS.items():
+            if how is OUTPUT and embedding_layer(sample.setting.classifier) is None:
+                continue
+            found[name] = _reading(some, Mase(n_samples=calls, **how), kept)
             ranked[name] = [one.ranking(by=by) for one in found[name]]
         for method, orders in ranked.items():
             place: Row = {"setting": sample.setting.key}
@@ -70,7 +75,7 @@ def planted_rows(sample: Sample) -> list[Row]:
     return rows
 
 
-def _strong(sample: Sample, explainer: Mase, kept: Sequence[int]) -> Run:
+def _reading(sample: Sample, explainer: Mase, kept: Sequence[int]) -> Run:
     n_kept = min(n for n in kept if n >= explainer.n_samples)
     return [
         one
