@@ -1,5 +1,6 @@
 """The experiments of L2E: what each item measures, as rows."""
 
+from xai_lib.experiments.l2e.equal_number import equal_number_rows
 from xai_lib.experiments.l2e.explained import Explained, explain_all
 from xai_lib.experiments.l2e.faithfulness import agreement_rows, log_odds_rows
 from xai_lib.experiments.l2e.frontier import frontier_rows
@@ -44,6 +45,9 @@ RECORDED = (
     "table-3",
     "table-7",
     "positions",
+    "positions-cola",
+    "equal-number",
+    "sizes-cola",
     "table-4",
     "figure-7",
     "table-5",

@@ -16,6 +16,7 @@ from xai_lib.metrics.selection import (
     random_words,
     top_positive,
     top_share,
+    top_words,
 )
 
 Selection = list[np.ndarray]
@@ -59,10 +60,11 @@ def most_positive(run: Run, n: int) -> Selection:
     return [high_positive(labels(one)) for one in run[:n]]
 
 
-def as_many(run: Run, selection: Selection) -> Selection:
-    """Select as many of a teacher's top words with weights above 0."""
+def as_many(run: Run, selection: Selection, any_sign: bool = False) -> Selection:
+    """Select as many of a teacher's top words: with weights above 0 only, or of any sign."""
+    rule = top_words if any_sign else top_positive
     return [
-        top_positive(predicted_weights(one), int(chosen.sum()))
+        rule(predicted_weights(one), int(chosen.sum()))
         for one, chosen in zip(run, selection, strict=False)
     ]
 
