@@ -250,3 +250,31 @@ def test_a_part_runs_some_settings_and_joins_the_others(
     new = pictures.record("table-2", rows, settings=["imagenette-vgg16", "imagenette-inceptionv3"])
     assert list(new.rows) == rows
     assert "kept" not in new.provenance
+
+
+def test_a_part_corrects_kinds_of_comparisons_as_the_whole_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XAI_RESULTS_DIR", str(tmp_path))
+
+    def record(part: str) -> dict[tuple[str, str], float]:
+        monkeypatch.setenv("XAI_PART", part)
+        found = Study("lipex", "ci", "cpu")
+        for key, setting in found.settings.items():
+            setting.__dict__["classifier"] = box(key)
+        place = {"low": 0.0, "high": 1.0, "n": 9}
+        rows = [{"setting": k, "method": "lipex", "mean": 0.5, **place} for k in found.settings]
+        pairs = [
+            {"setting": k, "first": "lipex", "second": second, "difference": 0.5, "p": p, **place}
+            for k in found.settings
+            for second, p in (("lime", 0.01), ("random", 0.02))
+        ]
+        result = found.record("table-3", rows, pairs, kinds=("random",))
+        return {(one["setting"], one["second"]): one["p_holm"] for one in result.comparisons}
+
+    # Two families of four, not one of eight; what the part left out is corrected with it.
+    expected = {"lime": pytest.approx(0.04), "random": pytest.approx(0.08)}
+    for part in ("", "imagenette-vgg16,imagenette-inceptionv3"):
+        found = record(part)
+        assert len(found) == 8
+        assert all(p == expected[second] for (_, second), p in found.items())

@@ -68,6 +68,19 @@ def test_rows_of_other_settings_stay_in_their_places(earlier, evidence):
     assert kept["commit"] == evidence["provenance"]["commit"]
 
 
+def test_families_smaller_than_the_table_stay_apart(earlier, evidence):
+    def by_size(pairs):
+        assert [p["p"] for p in pairs] == [0.01, 0.02, 0.03]
+        return [{**p, "p_holm": 2 * p["p"] if p["p"] < 0.03 else p["p"]} for p in pairs]
+
+    found = joined(earlier, now(evidence, "new"), ORDER, PICTURES, by_size)
+    assert [p["p_holm"] for p in found["comparisons"]] == pytest.approx([0.02, 0.04, 0.03])
+    # A table whose comparisons are not corrected stays so.
+    bare = [{k: v for k, v in pair("imagenette-vgg16", 0.02).items() if k != "p_holm"}]
+    found = joined(earlier, now(evidence, "new", comparisons=bare), ORDER, PICTURES, by_size)
+    assert [p.get("p_holm") for p in found["comparisons"]] == [1.0, None, 1.0]
+
+
 def test_what_was_kept_once_is_kept_with_its_own_provenance(earlier, evidence, save):
     def whose(fields):
         kept = fields["provenance"]["kept"]

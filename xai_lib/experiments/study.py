@@ -7,14 +7,17 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from xai_lib import papers
 from xai_lib.data import Dataset, load_dataset
 from xai_lib.data.images import load_images
 from xai_lib.data.neutral import with_neutral
+from xai_lib.experiments.rows import with_holm_by_kind
 from xai_lib.models.image_zoo import load_named_image
 from xai_lib.models.zoo import load_named
 from xai_lib.models.zoo_entries import ZOO
@@ -200,6 +203,7 @@ class Study:
         rows: Rows,
         comparisons: Rows = (),
         settings: Sequence[str] | None = None,
+        kinds: Sequence[str] | None = None,
     ) -> Result:
         """File the numbers of one figure or table, with data, black boxes and provenance.
 
@@ -212,6 +216,10 @@ class Study:
         settings
             Keys of the settings that were used; default all. In a part, rows of the others are put
             back from the result on file, where there is one.
+        kinds
+            Correct the p-values of each kind of comparison apart, see
+            `xai_lib.experiments.rows.with_holm_by_kind`; default: they are corrected already, all
+            of the table together, if at all.
 
         Returns
         -------
@@ -223,6 +231,9 @@ class Study:
         """
         if self.part and not rows:
             return load_result(self.paper, item)
+        correct = None if kinds is None else partial(with_holm_by_kind, kinds=kinds)
+        if correct is not None:
+            comparisons = correct(_dicts(comparisons))
         used = [self.settings[key] for key in (settings or self.settings)]
         boxes = [box for one in self.settings.values() for box in one.boxes]
         calls = sum(box.calls for box in boxes)
@@ -246,9 +257,15 @@ class Study:
         }
         if self.part and has_result(self.paper, item):
             earlier = load_result(self.paper, item)
-            fields = joined(earlier, fields, list(self.numbers["settings"]), self.part)
+            fields = joined(earlier, fields, list(self.numbers["settings"]), self.part, correct)
             fields["columns"] = columns_joined(earlier, fields["rows"])
         return save_result(self.paper, item, profile=self.profile, **fields)
+
+
+def _dicts(rows: Rows) -> list[dict[str, Any]]:
+    if isinstance(rows, pd.DataFrame):
+        return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+    return [dict(row) for row in rows]
 
 
 def progress(title: str) -> Any:

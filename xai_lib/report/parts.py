@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,15 @@ from xai_lib.metrics import holm
 from xai_lib.report.results import Result
 from xai_lib.report.schema import ResultError, Row, columns_of, plain
 
+Correction = Callable[[list[Row]], list[Row]]
+
 
 def joined(
-    earlier: Result, fields: Mapping[str, Any], order: Sequence[str], run: Sequence[str]
+    earlier: Result,
+    fields: Mapping[str, Any],
+    order: Sequence[str],
+    run: Sequence[str],
+    correct: Correction | None = None,
 ) -> dict[str, Any]:
     """Put the rows of settings that were not run again back into a table.
 
@@ -27,12 +33,15 @@ def joined(
         Keys of all settings, as the profile lists them.
     run
         Keys of those that were run.
+    correct
+        Gives comparisons their ``p_holm``, where families are smaller than the table; default:
+        all comparisons of the table are one family.
 
     Returns
     -------
     dict
         The same fields for the whole table. Rows and comparisons of the settings in `run` are the
-        new ones, p-values are corrected anew for the whole table (Holm), and
+        new ones, p-values of the whole table are corrected anew (Holm), and
         ``provenance["kept"]`` lists whose the other rows are: each run with its ``settings`` and
         the provenance they had. A row whose setting is none of `order` says something where there
         is nothing else to say (of cells that are missing: none), and goes when there is.
@@ -62,7 +71,7 @@ def joined(
     found = {
         "rows": _together(earlier.rows, fields["rows"], column, left, order),
         "comparisons": _corrected(
-            _together(earlier.comparisons, fields["comparisons"], column, left, order)
+            _together(earlier.comparisons, fields["comparisons"], column, left, order), correct
         ),
         **{
             part: [one for one in getattr(earlier, part) if one["name"] not in names[part]]
@@ -117,11 +126,16 @@ def _kept(earlier: Result, left: Sequence[str]) -> list[Row]:
     return [*before, {"settings": latest, **own}] if latest else before
 
 
-def _corrected(pairs: list[Row]) -> list[Row]:
+def _corrected(pairs: list[Row], correct: Correction | None) -> list[Row]:
     if not pairs or not all("p_holm" in pair for pair in pairs):
         return pairs
+    found = (correct or _one_family)(pairs)
+    return [{**pair, "p_holm": plain("p_holm", pair["p_holm"])} for pair in found]
+
+
+def _one_family(pairs: list[Row]) -> list[Row]:
     p = holm(np.array([pair["p"] for pair in pairs], dtype=float))
-    return [{**pair, "p_holm": plain("p_holm", one)} for pair, one in zip(pairs, p, strict=True)]
+    return [{**pair, "p_holm": one} for pair, one in zip(pairs, p, strict=True)]
 
 
 def columns_joined(earlier: Result, rows: Sequence[Row]) -> tuple[str, ...]:

@@ -26,7 +26,6 @@ from xai_lib.experiments.l2e.variants import (
     several_rows,
     size_rows,
 )
-from xai_lib.experiments.rows import with_holm_by_kind
 
 # The figures of seconds and their settings.
 TIMED = {"figure-3": "movies", "figure-4": "news", "figure-5": "sst2", "figure-6": "cola"}
@@ -100,5 +99,4 @@ __all__ = [
     "teacher_cost_rows",
     "time_all",
     "timing_rows",
-    "with_holm_by_kind",
 ]
