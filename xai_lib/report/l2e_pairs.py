@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +25,16 @@ INK, PAPER = "#1a1a1a", "#6e6e6e"
 # Columns that part a table into panels, beside the data set.
 _PANELS = ("formulation", "filter", "class", "texts")
 _FILTERS = {"none": "all words", "annotated": "annotated words", "stop words": "no stop words"}
+# What has no student: how it is drawn and named.
+_LINES = (
+    ("random", ":", "random words"),
+    ("human", "--", "human rationales"),
+    ("every word", "-.", "every word"),
+)
 # Where in a teacher's line the points stand: ours from and to, the paper's.
 _FROM, _TO, _PRINTED = -0.26, -0.04, 0.24
+# Letters of a label below the narrowest panels.
+_WIDE = 30
 
 
 @from_result
@@ -55,8 +64,8 @@ def dumbbells(
     -------
     matplotlib.figure.Figure
         A panel for each setting and each value of the further columns, a line for each teacher;
-        upright lines are random words and human rationales. A hollow marker is the first of
-        `values`, a full one the last.
+        upright lines are random words, human rationales, or all words. A hollow marker is the
+        first of `values`, a full one the last.
     """
     import matplotlib.pyplot as plt
 
@@ -90,7 +99,7 @@ def dumbbells(
         ax.set_title(_title(result, place, keys, len(settings)))
         ax.set_yticks(range(len(teachers)), [method_name(one) for one in teachers])
         ax.set_ylim(len(teachers) - 0.4, -0.6)
-        ax.set_xlabel(label)
+        ax.set_xlabel(label if columns < 3 else fill(label, _WIDE))
         ax.grid(axis="y", visible=False)
     for ax in axes.flat[len(places) :]:
         ax.set_visible(False)
@@ -154,8 +163,8 @@ def _printed_pair(
 
 
 def _levels(ax: Axes, rows: Sequence[Row], place: Row, column: str) -> None:
-    """Draw what has no student as lines: random words, human rationales."""
-    for who, line, name in (("random", ":", "random words"), ("human", "--", "human rationales")):
+    """Draw what has no student as upright lines."""
+    for who, line, name in _LINES:
         for row in select(rows, {**place, "teacher": who, column: who}):
             if row["mean"] is not None:
                 ax.axvline(row["mean"], color=INK, linewidth=1, linestyle=line, label=name)

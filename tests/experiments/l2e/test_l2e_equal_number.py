@@ -38,16 +38,18 @@ def test_equal_number(make_explained, cell):
         "l2e": approx(3),
         "as many of the teacher's": approx(6.5 / 3),
         "as many random": approx(2),
-        "every word": approx(7 / 3),
+    }
+    assert of(rows, teacher="every word", measure="positive log-odds") == {
+        "every word": approx(7 / 3)
     }
     # One of four words, one of four, two of two; the teacher two, two, two.
-    assert of(rows, teacher="lime", measure="words") == {
+    assert of(rows, teacher="lime", measure="words, %") == {
         "teacher": approx(200 / 3),
         "l2e": approx(50),
         "as many of the teacher's": approx(50),
         "as many random": approx(50),
-        "every word": approx(100),
     }
+    assert of(rows, teacher="every word", measure="words, %") == {"every word": approx(100)}
     assert {(one["first"], one["second"]): one["difference"] for one in pairs} == {
         ("l2e", "as many of the teacher's"): approx(3 - 6.5 / 3),
         ("l2e", "as many random"): approx(1),
@@ -69,6 +71,6 @@ def test_equal_number_is_of_any_sign_and_a_mean_over_students(make_explained):
     half = approx(7 / 6)
     assert lost["l2e"] == lost["as many of the teacher's"] == lost["as many random"] == half
     assert lost["every word"] == approx(7 / 3)
-    assert of(rows, measure="words")["l2e"] == approx(50)
+    assert of(rows, measure="words, %")["l2e"] == approx(50)
     # Occlusion has no student.
-    assert {row["teacher"] for row in rows} == {"lime"}
+    assert {row["teacher"] for row in rows} == {"lime", "every word"}

@@ -16,7 +16,7 @@ from xai_lib.experiments.l2e.explained import Explained
 from xai_lib.experiments.l2e.faithfulness import STUDENT, TEACHER
 from xai_lib.experiments.rows import Row, compare_rows, defined_row
 
-LOST, WORDS = "positive log-odds", "words"
+LOST, WORDS = "positive log-odds", "words, %"
 SO_MANY, SO_MANY_RANDOM, EVERY = "as many of the teacher's", "as many random", "every word"
 PERCENT = 100.0
 
@@ -37,7 +37,8 @@ def equal_number_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
     -------
     rows, comparisons : list of dict
         Measures: the log-odds lost without the words, and the words in percent of the document's.
-        Values are means over a teacher's students; a teacher without one is left out.
+        Values are means over a teacher's students; a teacher without one is left out. Without
+        any word: a row of no teacher.
     """
     sample = explained.sample
     rows: list[Row] = []
@@ -55,11 +56,24 @@ def equal_number_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
             rows += [
                 defined_row({**where, "explanation": key}, values, sample.seed)
                 for key, values in means.items()
+                if key != EVERY
             ]
             if measure == LOST:
                 against = [(STUDENT, other) for other in (SO_MANY, SO_MANY_RANDOM, EVERY)]
                 pairs += compare_rows(where, means, against, sample.seed)
-    return rows, pairs
+    return rows + _bare_rows(explained), pairs
+
+
+def _bare_rows(explained: Explained) -> list[Row]:
+    """Remove every word, which asks no explanation."""
+    sample = explained.sample
+    some = next(iter(explained.teachers.values()))[: sample.n]
+    every = [np.ones(one.n_features, dtype=bool) for one in some]
+    place: Row = {"setting": sample.setting.key, "teacher": EVERY, "explanation": EVERY}
+    return [
+        defined_row({**place, "measure": measure}, values, sample.seed)
+        for measure, values in _measured(explained, {EVERY: every})[EVERY].items()
+    ]
 
 
 def _choices(explained: Explained, name: str) -> list[dict[str, Selection]]:
