@@ -16,7 +16,7 @@ from xai_lib.experiments.l2e.explained import Explained
 from xai_lib.experiments.l2e.faithfulness import STUDENT, TEACHER
 from xai_lib.experiments.rows import Row, compare_rows, defined_row
 
-LOST, KEPT, WORDS = "positive log-odds", "class kept, %", "words, %"
+LOST, WORDS = "positive log-odds", "words, %"
 SO_MANY, SO_MANY_RANDOM, EVERY = "as many of the teacher's", "as many random", "every word"
 PERCENT = 100.0
 
@@ -35,9 +35,9 @@ def equal_number_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
     Returns
     -------
     rows, comparisons : list of dict
-        Measures: the log-odds lost without the words, how many documents keep their class, in
-        percent, and the words in percent of the document's. Values are means over a teacher's
-        students; a teacher without one is left out. Without any word: a row of no teacher.
+        Measures: the log-odds lost without the words, and the words in percent of the document's.
+        Values are means over a teacher's students; a teacher without one is left out. Without
+        any word: a row of no teacher.
     """
     sample = explained.sample
     rows: list[Row] = []
@@ -47,7 +47,7 @@ def equal_number_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
         if not tables:
             continue
         place: Row = {"setting": sample.setting.key, "teacher": name}
-        for measure in (LOST, KEPT, WORDS):
+        for measure in (LOST, WORDS):
             where: Row = {**place, "measure": measure}
             means = {
                 key: mean_defined([table[key][measure] for table in tables]) for key in tables[0]
@@ -97,12 +97,11 @@ def _choices(explained: Explained, name: str) -> list[dict[str, Selection]]:
 def _measured(
     explained: Explained, chosen: dict[str, Selection]
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return for each kind of words the (n,) values of each measure."""
+    """Return for each kind of words the (n,) log-odds lost and the (n,) shares of the words."""
     everywhere = np.ones(explained.sample.n, dtype=bool)
     return {
         key: {
             LOST: one.delta_log_odds(everywhere),
-            KEPT: PERCENT * one.agreement(everywhere),
             WORDS: PERCENT * one.counts.mean(axis=1) / one.n_words,
         }
         for key, one in ask(explained, chosen, keep=False).items()
