@@ -189,3 +189,20 @@ def test_a_notebook_without_settings_has_no_parts(project: Project, write: Write
     write("1 + 1", name="tutorial")
     with pytest.raises(RunnerError, match="valid: none, it has no settings"):
         run(project, IMAGES)
+
+
+def test_a_figure_that_a_part_would_lose_is_refused(project: Project, write: Write) -> None:
+    # A cell for all settings that shows a figure of each, and only of those that are run.
+    figures = """
+from IPython.display import HTML, display
+for key, item in (("emotion", "table-1"), ("imagenette-vgg16", "figure-2")):
+    if not part or key in part.split(","):
+        display(HTML(f'<span data-caption="lipex/{item}">of {key}</span>'))
+"""
+    write(BOTH, figures, name="lipex")
+    run(project, CI)
+    publish_notebooks(project, (), "ci")
+    before = project.published.notebook("lipex").read_text()
+    with pytest.raises(RunnerError, match="would no longer show table-1, whose settings"):
+        run(project, IMAGES)
+    assert project.published.notebook("lipex").read_text() == before

@@ -105,6 +105,8 @@ _OTHER_NAMES = {
     "several": "one student for all",
     "single": "a student each",
     "other texts": "other texts",
+    "some documents": "student of some documents",
+    "all documents": "student of all documents",
 }
 
 

@@ -25,6 +25,7 @@ from xai_lib.runner.weave import code_of, tags
 _OF_MODALITY = {"text": "only-texts", "image": "only-images"}
 _WHOLE = "only-whole"
 _SKIPPED = "pass  # of another part"
+_CAPTION = re.compile(r'data-caption="[^"/]*/([^"]*)"')
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,8 @@ def with_kept(
     Raises
     ------
     RunnerError
-        If the code of a cell that was not run has changed since it was published.
+        If the code of a cell that was not run has changed since it was published, or if a table or
+        figure that was published is shown no more.
     """
     found = copy.deepcopy(executed)
     before = {cell.source: cell.outputs for cell in code_of(published)}
@@ -175,7 +177,23 @@ def with_kept(
             ran.outputs = copy.deepcopy(before[own.source])
         else:
             _put_back(ran.outputs, before.get(own.source, []), keys)
+    still = {item.id for item in papers.items(name)}
+    if lost := (_items_shown(published) - _items_shown(found)) & still:
+        raise RunnerError(
+            f"{name} would no longer show {', '.join(sorted(lost))}, whose settings were not run: "
+            "show what Study.record returns for an item without rows, or run all of the notebook"
+        )
     return found
+
+
+def _items_shown(notebook: NotebookNode) -> set[str]:
+    """Return the items that captions in the outputs name."""
+    pages = (
+        "".join(output.get("data", {}).get("text/html", ""))
+        for cell in code_of(notebook)
+        for output in cell.outputs
+    )
+    return {item for page in pages for item in _CAPTION.findall(page)}
 
 
 def _put_back(outputs: list[NotebookNode], earlier: list[NotebookNode], keys: list[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from xai_lib import papers
 from xai_lib.data import dataset_names
-from xai_lib.experiments.l2e import MOVIES, PLANTED, TIMED
+from xai_lib.experiments.l2e import MOVIES, PLANTED, TIMED, WHOLE
 from xai_lib.experiments.rows import with_holm_by_kind
 from xai_lib.models.zoo_entries import ZOO
 
@@ -22,8 +22,17 @@ NUMBERS = {
 def test_every_profile_has_all_settings_and_numbers(profile):
     numbers = papers.load_profile("l2e", profile)
     settings = numbers["settings"]
-    assert list(settings) == ["news", "sst2", "cola", MOVIES, PLANTED]
-    assert set(TIMED.values()) == set(settings) - {PLANTED}
+    assert list(settings) == ["news", "sst2", "cola", MOVIES, *WHOLE, PLANTED]
+    assert set(TIMED.values()) == set(settings) - {PLANTED, *WHOLE}
+    for key in WHOLE:
+        # More documents of the same black box, and the others compared with as many as there.
+        beside = settings[key.removesuffix("_all")]
+        assert settings[key]["black_box"] == beside["black_box"]
+        assert 0 < settings[key]["some_texts"] < settings[key]["train_texts"]
+        assert settings[key]["all_epochs"] > 0
+        if profile == "paper":
+            assert settings[key]["some_texts"] == beside["train_texts"]
+            assert settings[key]["dataset"] == beside["dataset"]
     shared = {key: value for key, value in numbers.items() if key != "settings"}
     for key, own in settings.items():
         found = {**shared, **own}
@@ -34,8 +43,8 @@ def test_every_profile_has_all_settings_and_numbers(profile):
         assert found["test_texts"] <= found["candidates"]
     # The words that decide are known, or people marked them.
     assert settings[PLANTED]["dataset"] == "planted"
-    of_movies = settings[MOVIES]
-    assert of_movies["dataset"].startswith("planted") or of_movies["neutral"] == "drop"
+    for of_movies in (settings[MOVIES], settings["movies_all"]):
+        assert of_movies["dataset"].startswith("planted") or of_movies["neutral"] == "drop"
 
 
 def pair(first, second, p):

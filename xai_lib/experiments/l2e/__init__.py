@@ -4,6 +4,7 @@ from xai_lib.experiments.l2e.equal_number import equal_number_rows
 from xai_lib.experiments.l2e.explained import Explained, explain_all
 from xai_lib.experiments.l2e.faithfulness import agreement_rows, log_odds_rows
 from xai_lib.experiments.l2e.frontier import frontier_rows
+from xai_lib.experiments.l2e.more_documents import WHOLE, more_document_rows
 from xai_lib.experiments.l2e.overview import (
     accuracy_rows,
     data_rows,
@@ -51,6 +52,7 @@ RECORDED = (
     "figure-7",
     "table-5",
     "division",
+    "all-documents",
     "figure-3",
     "figure-4",
     "figure-5",
@@ -71,6 +73,7 @@ __all__ = [
     "PLANTED",
     "RECORDED",
     "TIMED",
+    "WHOLE",
     "Explained",
     "Sample",
     "accuracy_rows",
@@ -86,6 +89,7 @@ __all__ = [
     "log_odds_rows",
     "marked_overlap_rows",
     "missing_rows",
+    "more_document_rows",
     "optimiser_rows",
     "overlap_rows",
     "planted_rows",

@@ -70,6 +70,17 @@ def teach(sample: Sample, teacher: str, n: int | None = None) -> Run:
     return stored_corpus(explainer, sample.train.texts[:n], sample.setting, sample.seed)
 
 
+def taught_by(sample: Sample, teachers: Sequence[str]) -> Explained:
+    """Have the teachers explain training documents and pool, without any students."""
+    setting = sample.setting
+    made = {name: make_teacher(name, setting.profile, sample.references) for name in teachers}
+    pool = {
+        name: stored_corpus(one, sample.pool.texts, setting, sample.seed)
+        for name, one in made.items()
+    }
+    return Explained(sample, {name: teach(sample, name) for name in teachers}, pool)
+
+
 def explain_all(sample: Sample, teachers: Sequence[str] = NAMES) -> Explained:
     """Have the teachers explain training documents and pool, fit students, and ask them.
 
@@ -86,12 +97,7 @@ def explain_all(sample: Sample, teachers: Sequence[str] = NAMES) -> Explained:
         A student that cannot be fitted is in `missing`, with the reason.
     """
     setting = sample.setting
-    made = {name: make_teacher(name, setting.profile, sample.references) for name in teachers}
-    pool = {
-        name: stored_corpus(one, sample.pool.texts, setting, sample.seed)
-        for name, one in made.items()
-    }
-    found = Explained(sample, {name: teach(sample, name) for name in teachers}, pool)
+    found = taught_by(sample, teachers)
     report = progress(f"{setting.key}, students")
     cells = [(name, formulation) for name in teachers for formulation in FORMULATIONS]
     for i, (name, formulation) in enumerate(cells, 1):

@@ -19,12 +19,14 @@ LABELLING = "labelling"
 WITHOUT, WITH, TEACHER = "no positions", "positions", "teacher"
 
 
-def _runs(explained: Explained, students: Sequence[L2E]) -> list[Run]:
+def runs_of(explained: Explained, students: Sequence[L2E]) -> list[Run]:
+    """Have students explain the pool."""
     box = explained.sample.setting.classifier
     return [one.explain(list(explained.sample.pool.texts), box) for one in students]
 
 
-def _fit(explained: Explained, taught: Run, **changed: Any) -> list[L2E]:
+def fit_variant(explained: Explained, taught: Run, **changed: Any) -> list[L2E]:
+    """Fit labelling students with changed settings, one for each of ``variant_seeds``."""
     setting = explained.sample.setting
     student = make_student(setting, LABELLING, **changed)
     return [fitted(student, taught, setting, seed) for seed in setting.profile["variant_seeds"]]
@@ -64,13 +66,13 @@ def position_rows(explained: Explained, teachers: Sequence[str]) -> tuple[list[R
                 sample.setting,
                 sample.seed,
             )
-            plain = _runs(explained, _fit(explained, taught))
+            plain = runs_of(explained, fit_variant(explained, taught))
         elif (name, LABELLING) in explained.runs:
             taught, own = explained.taught[name], explained.teachers[name]
             plain = _first_runs(explained, name)
         else:
             continue
-        ordered = _runs(explained, _fit(explained, taught, positions=True))
+        ordered = runs_of(explained, fit_variant(explained, taught, positions=True))
         tables = {
             WITHOUT: quality(explained, plain),
             WITH: quality(explained, ordered),
@@ -159,9 +161,9 @@ def size_rows(explained: Explained, teacher: str) -> list[Row]:
     rows: list[Row] = []
     report = progress(f"{setting.key}, sizes")
     for i, ((width, rate), n) in enumerate(cells, 1):
-        students = _fit(explained, taught[:n], width=width, learning_rate=rate)
+        students = fit_variant(explained, taught[:n], width=width, learning_rate=rate)
         place: Row = {"setting": setting.key, "teacher": teacher, "width": width, "texts": n}
-        table = quality(explained, _runs(explained, students))
+        table = quality(explained, runs_of(explained, students))
         for measure in ("iou", "positive log-odds"):
             where = {**place, "measure": measure}
             rows.append(defined_row(where, table[measure], explained.sample.seed))
@@ -193,7 +195,7 @@ def initial_rows(
             continue
         tables = {
             initial: main_measures(
-                explained, _runs(explained, _fit(explained, taught[:n], initial=initial))
+                explained, runs_of(explained, fit_variant(explained, taught[:n], initial=initial))
             )
             for initial in ("black_box", "random")
         }
@@ -219,7 +221,7 @@ def several_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
             continue
         shared = [one.as_teacher(name) for one in students]
         tables = {
-            "several": main_measures(explained, _runs(explained, shared)),
+            "several": main_measures(explained, runs_of(explained, shared)),
             "single": main_measures(explained, _first_runs(explained, name)),
         }
         place: Row = {"setting": setting.key, "teacher": name}
