@@ -105,3 +105,5 @@ def test_missing_cells(make_explained):
     assert [tuple(row.values()) for row in missing_rows([explained, make_explained()])] == [
         ("all", "news", "ranking", "lrp", "l2e", "nothing to learn")
     ]
+    # In a run of other settings nothing was explained, and nothing is said.
+    assert missing_rows([]) == []

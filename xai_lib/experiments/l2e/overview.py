@@ -142,9 +142,10 @@ def example_rows(explained: Explained) -> list[Row]:
 
 
 def missing_rows(explained: Iterable[Explained]) -> list[Row]:
-    """List the cells that could not be filled, and why."""
+    """List the cells that could not be filled, and why; nothing where nothing was explained."""
     rows: list[Row] = []
-    for one in explained:
+    every = list(explained)
+    for one in every:
         for (name, formulation), reason in one.missing.items():
             rows.append(
                 {
@@ -156,5 +157,7 @@ def missing_rows(explained: Iterable[Explained]) -> list[Row]:
                     "reason": reason,
                 }
             )
+    if rows or not every:
+        return rows
     nothing = dict.fromkeys(("table", "setting", "formulation", "teacher", "explanation"), "none")
-    return rows or [{**nothing, "reason": "no cell is missing"}]
+    return [{**nothing, "reason": "no cell is missing"}]
