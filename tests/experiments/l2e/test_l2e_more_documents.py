@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from xai_lib.experiments.l2e import more_documents, variants
-from xai_lib.experiments.l2e.more_documents import CHEAP, more_document_rows
+from xai_lib.experiments.l2e.equal_number import equal_number_rows
+from xai_lib.experiments.l2e.more_documents import explain_whole, more_document_rows
 
 approx = pytest.approx
 
@@ -16,12 +17,11 @@ approx = pytest.approx
 FEW = ([2, 0, 0, -2], [2, 0, 0, -2], [2, -2], [2, 0, 0, -2], [2, 0, -2])
 TEACHER = ([2, 0.5, 0, -1], [0.4, -1, -2, 0.5], [3, 1], [-4, 1, 2, 0], [1, -3, 2])
 ALL = ([2, 1, 0, -1], [1, -1, -2, 2], [2, 1], [-1, 1, 2, 0], [1, -1, 2])
-MARKED = {"rationale_words": [(1, 0, 1, 1), (1, 0, 0, 0), (0, 1), (1, 0, 1, 0), (1, 0, 0)]}
 PROFILE = {"some_texts": 2, "all_epochs": 3, "variant_seeds": [4]}
 
 
 @pytest.fixture
-def run(make_explained, write, monkeypatch):
+def whole(make_explained, write, monkeypatch):
     """Put students written by hand in the place of fitted ones; note what they were fitted on."""
     asked = []
 
@@ -36,17 +36,22 @@ def run(make_explained, write, monkeypatch):
     monkeypatch.setattr(variants, "fitted", fitted)
 
     def make(**changed):
-        explained = make_explained(teachers={"gradient": TEACHER}, **{**PROFILE, **changed})
-        explained.taught["gradient"] = list(explained.teachers["gradient"])
+        bare = make_explained(
+            teachers={"gradient": TEACHER}, labellers={}, rankers={}, key="news_all",
+            **{**PROFILE, **changed},
+        )  # fmt: skip
+        bare.sample.setting.profile["teachers"] = ["gradient"]
+        bare.taught["gradient"] = list(bare.teachers["gradient"])
         wanted = []
-        monkeypatch.setattr(
-            more_documents,
-            "taught_by",
-            lambda sample, names: wanted.append(names) or explained,
-        )
-        found = more_document_rows(explained.sample)
-        assert wanted == [CHEAP]
-        return *found, asked
+
+        def taught_by(sample, names):
+            wanted.append(names)
+            return bare
+
+        monkeypatch.setattr(more_documents, "taught_by", taught_by)
+        found = explain_whole(bare.sample)
+        assert wanted == [["gradient"]]
+        return found, asked
 
     return make
 
@@ -55,14 +60,11 @@ def of(rows, measure):
     return {row["student"]: row["mean"] for row in rows if row["measure"] == measure}
 
 
-def test_teachers_are_those_that_can_explain_everything():
-    assert CHEAP == ("occlusion", "gradient", "lrp", "deep_shap")
-
-
-def test_lessons_and_measures(run, cell):
-    rows, pairs, asked = run(key="news_all")
-    # Two documents as elsewhere, all five with the epochs of the profile; both label.
-    assert asked == [("labelling", 2, 2, 4), ("labelling", 3, 5, 4)]
+def test_lessons_and_measures(whole, cell):
+    explained, asked = whole()
+    rows, pairs = more_document_rows(explained)
+    # All five documents with the epochs of the profile, two as elsewhere; both label.
+    assert asked == [("labelling", 3, 5, 4), ("labelling", 2, 2, 4)]
     # The first words are worth 3, -2 (of a negative document) and 3; the teacher's positive ones
     # are "good film" 3, "bad sun" 1.5, both words 4.
     assert of(rows, "positive log-odds") == {
@@ -92,32 +94,17 @@ def test_lessons_and_measures(run, cell):
     assert {pair["measure"] for pair in pairs} <= measures
 
 
-def test_more_than_there_are(run):
-    rows, _, asked = run(key="news_all", some_texts=99)
+def test_more_than_there_are(whole):
+    explained, asked = whole(some_texts=99)
+    rows, _ = more_document_rows(explained)
     assert [n for _, _, n, _ in asked] == [5, 5]
     assert {row["documents"] for row in rows} == {5, None}
 
 
-def test_rationales_of_the_documents_predicted_right(run, cell):
-    # The second document is predicted negative, and is positive.
-    rows, pairs, _ = run(key="movies_all", labels=(1, 1, 1, 1, 0), extra=MARKED)
-    where = {"setting": "movies_all", "teacher": "gradient"}
-    # "the" is a stop word. Of few documents: "good", one of two marked; then "good", which is not.
-    # Of all: "good", the only high one; "good", which is not; the teacher as many.
-    for student in ("some documents", "all documents", "teacher"):
-        found = cell(rows, **where, measure="recall", student=student)
-        assert (found["mean"], found["n"]) == (approx(25), 2)
-        assert cell(rows, **where, measure="precision", student=student)["mean"] == approx(50)
-    f1 = [(one["first"], one["second"]) for one in pairs if one["measure"] == "f1"]
-    assert f1 == [("all documents", "some documents"), ("all documents", "teacher")]
-
-
-def test_the_teacher_has_as_many_words_as_the_student_of_all_documents(run, cell, monkeypatch):
-    # All five documents teach to call every word high positive: the teacher gives all words too.
-    monkeypatch.setitem(globals(), "ALL", tuple([2] * len(one) for one in ALL))
-    rows, _, _ = run(key="movies_all", labels=(1, 1, 1, 1, 0), extra=MARKED)
-    # Of "good film rain" two are marked, of "good fine" one: precision 2/3 and 1/2, recall 1.
-    for student in ("all documents", "teacher"):
-        assert cell(rows, measure="recall", student=student)["mean"] == approx(100)
-        assert cell(rows, measure="precision", student=student)["mean"] == approx(350 / 6)
-    assert cell(rows, measure="recall", student="some documents")["mean"] == approx(25)
+def test_without_fewer_lessons_there_is_nothing_to_compare(whole):
+    explained, asked = whole(some_texts=None, variant_seeds=[4, 5])
+    assert more_document_rows(explained) == ([], [])
+    # The students are there for Table 2, one for each seed.
+    assert [(n, seed) for _, _, n, seed in asked] == [(5, 4), (5, 5)]
+    rows, _ = equal_number_rows(explained)
+    assert {row["setting"] for row in rows} == {"news_all"}

@@ -6,7 +6,8 @@ import pytest
 
 from xai_lib import papers
 from xai_lib.data import dataset_names
-from xai_lib.experiments.l2e import MOVIES, PLANTED, TIMED, WHOLE
+from xai_lib.experiments.l2e import MOVIES, NAMES, PLANTED, TIMED, WHOLE
+from xai_lib.experiments.l2e.teachers import SAMPLING
 from xai_lib.experiments.rows import with_holm_by_kind
 from xai_lib.models.zoo_entries import ZOO
 
@@ -28,11 +29,15 @@ def test_every_profile_has_all_settings_and_numbers(profile):
         # More documents of the same black box, and the others compared with as many as there.
         beside = settings[key.removesuffix("_all")]
         assert settings[key]["black_box"] == beside["black_box"]
-        assert 0 < settings[key]["some_texts"] < settings[key]["train_texts"]
+        assert settings[key]["dataset"] == beside["dataset"]
         assert settings[key]["all_epochs"] > 0
-        if profile == "paper":
-            assert settings[key]["some_texts"] == beside["train_texts"]
-            assert settings[key]["dataset"] == beside["dataset"]
+        assert set(settings[key]["teachers"]) <= set(NAMES)
+    whole, part = settings["news_all"], settings["news"]
+    assert not set(whole["teachers"]) & set(SAMPLING)
+    assert 0 < whole["some_texts"] < whole["train_texts"]
+    assert profile != "paper" or whole["some_texts"] == part["train_texts"]
+    if profile != "ci":
+        assert settings["sst2_all"]["teachers"] == list(NAMES)
     shared = {key: value for key, value in numbers.items() if key != "settings"}
     for key, own in settings.items():
         found = {**shared, **own}
@@ -43,8 +48,8 @@ def test_every_profile_has_all_settings_and_numbers(profile):
         assert found["test_texts"] <= found["candidates"]
     # The words that decide are known, or people marked them.
     assert settings[PLANTED]["dataset"] == "planted"
-    for of_movies in (settings[MOVIES], settings["movies_all"]):
-        assert of_movies["dataset"].startswith("planted") or of_movies["neutral"] == "drop"
+    of_movies = settings[MOVIES]
+    assert of_movies["dataset"].startswith("planted") or of_movies["neutral"] == "drop"
 
 
 def pair(first, second, p):

@@ -4,7 +4,7 @@ from xai_lib.experiments.l2e.equal_number import equal_number_rows
 from xai_lib.experiments.l2e.explained import Explained, explain_all
 from xai_lib.experiments.l2e.faithfulness import agreement_rows, log_odds_rows
 from xai_lib.experiments.l2e.frontier import frontier_rows
-from xai_lib.experiments.l2e.more_documents import WHOLE, more_document_rows
+from xai_lib.experiments.l2e.more_documents import WHOLE, explain_whole, more_document_rows
 from xai_lib.experiments.l2e.overview import (
     accuracy_rows,
     data_rows,
@@ -46,13 +46,13 @@ RECORDED = (
     "table-7",
     "positions",
     "positions-cola",
-    "equal-number",
     "sizes-cola",
+    "all-documents",
+    "equal-number",
     "table-4",
     "figure-7",
     "table-5",
     "division",
-    "all-documents",
     "figure-3",
     "figure-4",
     "figure-5",
@@ -82,6 +82,7 @@ __all__ = [
     "division_rows",
     "example_rows",
     "explain_all",
+    "explain_whole",
     "frontier_rows",
     "gather",
     "initial_rows",

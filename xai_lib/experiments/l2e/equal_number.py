@@ -24,8 +24,9 @@ PERCENT = 100.0
 def equal_number_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
     """Remove as many words as a student calls positive.
 
-    Table 2 leaves that number to student and teacher. Here the teacher's top words, whatever their
-    sign, and random ones are as many as the student's.
+    The paper masks as many words by student as by teacher (section 4.5); `log_odds_rows` lets each
+    take all that it calls positive. Here the teacher's top words, whatever their sign, and random
+    ones are as many as the student's.
 
     Parameters
     ----------

@@ -1,64 +1,86 @@
-"""Students of all training documents, where the teachers are cheap enough to explain them."""
+"""Students of all training documents, by teachers who can explain that many."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from xai_lib.experiments.l2e.asked import ask, labelled, mean_defined
 from xai_lib.experiments.l2e.explained import Explained, Run, taught_by
 from xai_lib.experiments.l2e.quality import quality
-from xai_lib.experiments.l2e.rationales import MEASURES, STUDENT, rationale_scores
-from xai_lib.experiments.l2e.sample import MARKED, Sample
-from xai_lib.experiments.l2e.teachers import NAMES, SAMPLING
-from xai_lib.experiments.l2e.variants import fit_variant, runs_of
+from xai_lib.experiments.l2e.sample import Sample
+from xai_lib.experiments.l2e.variants import LABELLING, fit_variant, runs_of
 from xai_lib.experiments.rows import Row, compare_rows, defined_row, runs_row
 from xai_lib.experiments.study import progress
 
 # The settings whose every training document is explained.
-WHOLE = ("news_all", "movies_all")
-CHEAP = tuple(name for name in NAMES if name not in SAMPLING)
+WHOLE = ("news_all", "sst2_all")
 SOME, ALL, TEACHER = "some documents", "all documents", "teacher"
 POSITIVE, NEGATIVE = "positive log-odds", "negative log-odds"
-Table = dict[str, np.ndarray]
 
 
-def more_document_rows(sample: Sample) -> tuple[list[Row], list[Row]]:
-    """Compare students of all documents with students of some, and both with their teacher.
+def explain_whole(sample: Sample) -> Explained:
+    """Have teachers explain every training document, and fit labelling students.
 
     Parameters
     ----------
     sample
-        Its profile gives ``some_texts``, the number of documents of the fewer lessons, and
-        ``all_epochs``, the most epochs of the students of all documents.
+        Its profile gives ``teachers``, their names, and ``all_epochs``, the most epochs of the
+        students.
+
+    Returns
+    -------
+    Explained
+        Without students that rank.
+    """
+    profile = sample.setting.profile
+    found = taught_by(sample, profile["teachers"])
+    report = progress(f"{sample.setting.key}, students of all documents")
+    for i, name in enumerate(found.names, 1):
+        students = fit_variant(found, found.taught[name], epochs=int(profile["all_epochs"]))
+        found.add_students(name, LABELLING, students)
+        report(i, len(found.names))
+    return found
+
+
+def more_document_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
+    """Compare students of all documents with students of some, and both with their teacher.
+
+    Parameters
+    ----------
+    explained
+        By `explain_whole`. Its profile gives ``some_texts``, the number of documents of the fewer
+        lessons; without it there is nothing to compare.
 
     Returns
     -------
     rows, comparisons : list of dict
-        For each teacher that asks the black box a few times only, labelling: overlap with the
-        neighbours, agreement, log-odds lost without the positive and without the negative words;
-        where words are marked also precision, recall and F1 of the documents that the black box
-        predicts right, the teacher with as many words as the student of all documents.
-        ``documents`` is the number of documents that a student learnt from, those that choose the
-        epoch included; ``kept epoch`` the one whose weights are used.
+        For each teacher: overlap with the neighbours, agreement, log-odds lost without the
+        positive and without the negative words. ``documents`` is the number of documents that a
+        student learnt from, those that choose the epoch included; ``kept epoch`` the one whose
+        weights are used.
     """
-    setting, explained = sample.setting, taught_by(sample, CHEAP)
-    few, epochs = int(setting.profile["some_texts"]), int(setting.profile["all_epochs"])
+    sample = explained.sample
+    few = sample.setting.profile.get("some_texts")
     rows: list[Row] = []
     pairs: list[Row] = []
-    report = progress(f"{setting.key}, students of all documents")
-    for i, name in enumerate(explained.names, 1):
+    if few is None:
+        return rows, pairs
+    for name in explained.names:
         taught = explained.taught[name]
-        students = {
+        own = {
             SOME: fit_variant(explained, taught[:few]),
-            ALL: fit_variant(explained, taught, epochs=epochs),
+            ALL: explained.students[name, LABELLING],
         }
-        runs = {key: runs_of(explained, some) for key, some in students.items()}
-        runs[TEACHER] = [explained.teachers[name]]
+        runs = {
+            SOME: runs_of(explained, own[SOME]),
+            ALL: explained.runs[name, LABELLING],
+            TEACHER: [explained.teachers[name]],
+        }
         texts = {SOME: min(few, len(taught)), ALL: len(taught), TEACHER: None}
         tables = {key: _measured(explained, some) for key, some in runs.items()}
-        place: Row = {"setting": setting.key, "teacher": name}
+        place: Row = {"setting": sample.setting.key, "teacher": name}
         for measure in tables[ALL]:
             where: Row = {**place, "measure": measure}
             values = {key: table[measure] for key, table in tables.items()}
@@ -68,53 +90,23 @@ def more_document_rows(sample: Sample) -> tuple[list[Row], list[Row]]:
             ]
             against = [(ALL, SOME), (ALL, TEACHER), (SOME, TEACHER)]
             pairs += compare_rows(where, values, against, sample.seed)
-        if setting.key in MARKED:
-            found = _marked_rows(explained, name, runs, texts)
-            rows += found[0]
-            pairs += found[1]
         rows += [
             runs_row(
                 {**place, "measure": "kept epoch", "student": key, "documents": texts[key]},
                 np.array([one.facts["best_epoch"] for one in some]),
             )
-            for key, some in students.items()
+            for key, some in own.items()
         ]
-        report(i, len(explained.names))
     return rows, pairs
 
 
-def _measured(explained: Explained, runs: Sequence[Run]) -> Table:
+def _measured(explained: Explained, runs: Sequence[Run]) -> dict[str, np.ndarray]:
     """Return (n,) values of each measure, means over the runs."""
-    everywhere = np.ones(explained.sample.n, dtype=bool)
+    n = explained.sample.n
     found = quality(explained, runs)
-    lost = [
-        ask(explained, {"": labelled(run, explained.sample.n, "negative")}, keep=False)[
-            ""
-        ].delta_log_odds(everywhere)
-        for run in runs
-    ]
+    lost = []
+    for run in runs:
+        removed = ask(explained, {"": labelled(run, n, "negative")}, keep=False)[""]
+        lost.append(removed.delta_log_odds(np.ones(n, dtype=bool)))
     kept = {measure: found[measure] for measure in ("iou", "agreement", POSITIVE)}
     return {**kept, NEGATIVE: mean_defined(lost)}
-
-
-def _marked_rows(
-    explained: Explained,
-    name: str,
-    runs: Mapping[str, Sequence[Run]],
-    texts: Mapping[str, int | None],
-) -> tuple[list[Row], list[Row]]:
-    sample = explained.sample
-    right = sample.documents.labels == explained.predicted[: sample.n]
-    scores = {key: rationale_scores(explained, name, runs[key]) for key in (SOME, ALL)}
-    of = {key: scores[key][STUDENT] for key in (SOME, ALL)} | {TEACHER: scores[ALL]["teacher"]}
-    rows: list[Row] = []
-    pairs: list[Row] = []
-    for j, measure in enumerate(MEASURES):
-        where: Row = {"setting": sample.setting.key, "teacher": name, "measure": measure}
-        values = {key: some[right, j] for key, some in of.items()}
-        rows += [
-            defined_row({**where, "student": key, "documents": texts[key]}, some, sample.seed)
-            for key, some in values.items()
-        ]
-        pairs += compare_rows(where, values, [(ALL, SOME), (ALL, TEACHER)], sample.seed)
-    return rows, pairs

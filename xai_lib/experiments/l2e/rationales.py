@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from xai_lib.experiments.l2e.asked import mean_defined
-from xai_lib.experiments.l2e.explained import Explained, Run, labels, predicted_weights
+from xai_lib.experiments.l2e.explained import Explained, labels, predicted_weights
 from xai_lib.experiments.l2e.sample import NEAREST, marked_words
 from xai_lib.experiments.l2e.stability import PERCENT, overlap
 from xai_lib.experiments.rows import Row, compare_rows, defined_row
@@ -44,8 +44,7 @@ def rationale_rows(explained: Explained, released: bool = False) -> tuple[list[R
     for label, of_class in enumerate(_classes(explained)):
         mine = right & (sample.documents.labels == label)
         for name in explained.names:
-            runs = explained.runs.get((name, LABELLING), [])
-            scores = rationale_scores(explained, name, runs, released)
+            scores = _scores(explained, name, released)
             tables = {
                 key: {m: some[:, j][mine] for j, m in enumerate(MEASURES)}
                 for key, some in scores.items()
@@ -75,30 +74,11 @@ def _classes(explained: Explained) -> Sequence[str]:
     return [name for name in explained.sample.setting.classifier.classes if name != "neutral"]
 
 
-def rationale_scores(
-    explained: Explained, name: str, runs: Sequence[Run], released: bool = False
-) -> dict[str, np.ndarray]:
-    """Compare the words of students, and as many of their teacher's, with the marked ones.
-
-    Parameters
-    ----------
-    explained
-        Documents and teachers.
-    name
-        The teacher.
-    runs
-        Explanations of the pool by each of its labelling students.
-    released
-        See `xai_lib.metrics.selection.rationale_selections`.
-
-    Returns
-    -------
-    dict of str to (n, 3) array
-        Of ``"teacher"`` and ``"l2e"`` precision, recall and F1 in percent, means over the
-        students. Nothing where there is no student.
-    """
+def _scores(explained: Explained, name: str, released: bool) -> dict[str, np.ndarray]:
+    """Return (n, 3) percentages of a teacher and of its students."""
     sample = explained.sample
     marked = marked_words(sample.documents)
+    runs = explained.runs.get((name, LABELLING), [])
     found: dict[str, list[np.ndarray]] = {TEACHER: [], STUDENT: []}
     for run in runs:
         parts: dict[str, list[list[float]]] = {TEACHER: [], STUDENT: []}

@@ -22,9 +22,8 @@ from xai_lib.metrics.neighbours import (
 )
 from xai_lib.text import find_words
 
-# The settings whose documents have words that people marked as reasons.
+# The setting whose documents have words that people marked as reasons.
 MOVIES = "movies"
-MARKED = (MOVIES, "movies_all")
 NEAREST = 3
 
 
@@ -86,7 +85,7 @@ def gather(setting: Setting, seed: int = 0) -> Sample:
     numbers = setting.profile
     train = setting.train.sample(numbers["train_texts"], seed, min_words=2, at_most=True)
     references = setting.train.sample(numbers["n_references"], seed + 1, min_words=2).texts
-    if setting.key in MARKED:
+    if setting.key == MOVIES:
         some, marked = _marked_documents(setting, numbers["test_texts"], seed)
         n = len(marked)
         pool, rows = _pool(some, {"lexical": marked}, n)
