@@ -97,7 +97,8 @@ def lessons(box: Classifier, texts: Sequence[str] = TEXTS, **more: Any) -> list[
 
 
 def fitted(box: Classifier, seed: int = 0, **settings: Any) -> L2E:
-    return L2E(**{**SMALL, "epochs": 3, **settings}).fit(lessons(box), box, seed)
+    changed = {**SMALL, "formulation": "ranking", "epochs": 3, **settings}
+    return L2E(**changed).fit(lessons(box), box, seed)
 
 
 @pytest.fixture(scope="module")
@@ -505,6 +506,25 @@ def test_teachers_that_make_no_sense(box: HuggingFaceClassifier, ready: L2E) -> 
         ready.as_teacher("lime")
     with pytest.raises(ValueError, match=r"'lime'.*plus, minus"):
         L2E(**SMALL, teacher="lime").fit_several(both, box)
+    with pytest.raises(ValueError, match=r"'lime'.*Only fit_several has named ones"):
+        L2E(**SMALL, teacher="lime").fit(lessons(box), box)
+    with pytest.raises(ValueError, match=r"dict of teachers' names.*got list"):
+        L2E(**SMALL).fit_several([lessons(box), lessons(box)], box)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^Teacher 'minus': There is nothing to learn from"):
+        L2E(**SMALL).fit_several({**both, "minus": []}, box)
+
+
+def test_what_is_no_list_of_explanations(box: HuggingFaceClassifier) -> None:
+    for wrong, named in ((lessons(box)[0], "one explanation"), ({"lime": lessons(box)}, "a dict")):
+        with pytest.raises(ValueError, match=rf"got {named}.*fit_several"):
+            L2E(**SMALL).fit(wrong, box)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"as_classifier\(function, classes\); got function"):
+        L2E(**SMALL).fit(lessons(box), lambda texts: texts)  # type: ignore[arg-type]
+
+
+def test_a_student_that_is_not_told_how_has_signs(box: HuggingFaceClassifier) -> None:
+    # An explanation's positive weights support the class; scores that rank cannot promise that.
+    assert L2E().formulation == "labelling"
 
 
 # Files, errors ----------------------------------------------------------------------------------
@@ -529,6 +549,16 @@ def test_what_was_saved_explains_the_same(
     assert again.facts == explainer.facts
     assert again.explain(TEXTS, box) == explainer.explain(TEXTS, box)
     assert explain(TEXTS[0], box, again) == explainer.explain([TEXTS[0]], box)[0]
+
+
+def test_what_is_no_folder(ready: L2E, tmp_path: Path) -> None:
+    taken = tmp_path / "notes.txt"
+    taken.write_text("mine")
+    with pytest.raises(ValueError, match=r"notes.txt is a file, not a folder"):
+        ready.save(taken)
+    assert taken.read_text() == "mine"
+    with pytest.raises(ValueError, match="read from a folder, got NoneType"):
+        load_explainer(None)  # type: ignore[arg-type]
 
 
 def test_labels_need_a_student_that_labels(box: HuggingFaceClassifier, ready: L2E) -> None:

@@ -20,7 +20,7 @@ import torch
 from xai_lib.atomic import replace_file
 from xai_lib.explainers.base import Explainer
 from xai_lib.explanation import Explanation
-from xai_lib.models.base import Classifier
+from xai_lib.models.base import Classifier, check_classifier
 from xai_lib.text import TextInstance
 
 FORMAT_VERSION = 1
@@ -123,7 +123,7 @@ class AmortisedExplainer(Explainer):
         Raises
         ------
         ValueError
-            If the explainer is not fitted.
+            If the explainer is not fitted, or there is a file in the folder's place.
         """
         from safetensors.torch import save
 
@@ -131,7 +131,10 @@ class AmortisedExplainer(Explainer):
         if network is None:
             raise ValueError(f"This {self.name!r} explainer is not fitted; nothing to save.")
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ValueError(f"{folder} is a file, not a folder; save needs a folder.") from error
         weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
         settings = {name: value for name, value in self.settings().items() if name != "digest"}
         document = {
@@ -234,6 +237,8 @@ def load_explainer(folder: str | Path) -> AmortisedExplainer:
 
 def read_document(folder: str | Path) -> dict[str, Any]:
     """Read the facts of a saved explainer, or say what is wrong with the folder."""
+    if not isinstance(folder, str | Path):
+        raise ValueError(f"A fitted explainer is read from a folder, got {type(folder).__name__}.")
     path = Path(folder) / FACTS
     try:
         document = json.loads(path.read_bytes())
@@ -290,6 +295,13 @@ def teacher_instances(
     ValueError
         If there is nothing to learn from, or the explanations are not of this classifier.
     """
+    check_classifier(classifier)
+    if isinstance(explanations, Explanation | Mapping):
+        kind = "one explanation" if isinstance(explanations, Explanation) else "a dict"
+        raise ValueError(
+            f"fit learns from a list of one teacher's explanations, got {kind}. Methods that learn "
+            "from several teachers have fit_several."
+        )
     instances: list[TextInstance] = []
     importance: list[np.ndarray] = []
     for i, one in enumerate(explanations):

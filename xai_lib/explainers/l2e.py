@@ -40,11 +40,12 @@ class L2E(AmortisedExplainer):
     Attributes
     ----------
     formulation
-        ``"ranking"``: a weight is the student's score. Only the order of the scores was taught,
-        by the size of the teacher's weights: a word against the class comes high too.
         ``"labelling"``: a weight is a number that rounds to the word's label, from -2 (high
         negative) to 2 (high positive); words of one label are in the order of their expected
         labels. See `scores_of_logits`, and `labels`.
+        ``"ranking"``: a weight is the student's score. Only the order of the scores was taught,
+        by the size of the teacher's weights: a word against the class comes high too, and the
+        sign of a score means nothing.
     blocks, heads, width
         Of the student; its feed-forward layers are four times as wide.
     positions
@@ -99,7 +100,7 @@ class L2E(AmortisedExplainer):
     name: ClassVar[str] = "l2e"
     texts_at_once: ClassVar[int] = 4096
 
-    formulation: str = "ranking"
+    formulation: str = "labelling"
     blocks: int = 4
     heads: int = 4
     width: int = 512
@@ -240,6 +241,11 @@ class L2E(AmortisedExplainer):
         ValueError
             For what `fit` raises, or if there are fewer than two teachers.
         """
+        if not isinstance(explanations, Mapping):
+            raise ValueError(
+                "fit_several learns from a dict of teachers' names to their explanations, got "
+                f"{type(explanations).__name__}."
+            )
         if len(explanations) < 2:
             raise ValueError(
                 f"fit_several learns from at least two teachers, got {list(explanations)}; for one "

@@ -63,9 +63,10 @@ def fit_student(
     """
     start = time.perf_counter()
     if settings.teacher and settings.teacher not in explanations:
+        named = ", ".join(filter(None, explanations))
         raise ValueError(
-            f"Unknown teacher {settings.teacher!r}. Those that teach are: "
-            f"{', '.join(explanations) or 'none'}."
+            f"Unknown teacher {settings.teacher!r}. "
+            + (f"Those that teach are: {named}." if named else "Only fit_several has named ones.")
         )
     taught, dropped = _every(explanations, classifier)
     if validation is None:
@@ -149,7 +150,12 @@ def _every(
     explanations: Mapping[str, Sequence[Explanation]], classifier: Classifier
 ) -> tuple[dict[str, list[Taught]], int]:
     """Return what each teacher teaches, and how many texts are of no use."""
-    every = {name: usable(some, classifier) for name, some in explanations.items()}
+    every = {}
+    for name, some in explanations.items():
+        try:
+            every[name] = usable(some, classifier)
+        except ValueError as error:
+            raise ValueError(f"Teacher {name!r}: {error}" if name else str(error)) from error
     return {name: some for name, (some, _) in every.items()}, sum(n for _, n in every.values())
 
 
