@@ -551,6 +551,24 @@ def test_what_was_saved_explains_the_same(
     assert explain(TEXTS[0], box, again) == explainer.explain([TEXTS[0]], box)[0]
 
 
+@pytest.mark.parametrize("formulation", ["ranking", "labelling"])
+def test_a_text_alone_and_among_others_to_the_last_bit(
+    formulation: str, box: HuggingFaceClassifier
+) -> None:
+    explainer = fitted(box, formulation=formulation, width=64)
+    texts = [
+        " ".join(TEXTS[(i + j) % len(TEXTS)].split()[0] for j in range(2 + i % 5))
+        for i in range(40)
+    ]
+    together = explainer.explain(texts, box)
+    alone = [explainer.explain([text], box)[0] for text in texts]
+    for one, other in zip(together, alone, strict=True):
+        assert one.weights.tobytes() == other.weights.tobytes(), one.text
+    # Without positions a word says the same wherever it stands.
+    (twice,) = explainer.explain(["good the bad the fine the good"], box)
+    assert len({float(twice.weights[twice.predicted, i]) for i in (1, 3, 5)}) == 1
+
+
 def test_what_is_no_folder(ready: L2E, tmp_path: Path) -> None:
     taken = tmp_path / "notes.txt"
     taken.write_text("mine")
