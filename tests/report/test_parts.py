@@ -116,6 +116,16 @@ def test_a_table_of_other_settings_is_refused(evidence, save):
         joined(texts, now(evidence, "new"), ORDER, PICTURES)
 
 
+def test_a_table_may_gain_a_setting_that_it_is_known_to_have(evidence, save):
+    texts = save("table-3", [row("emotion", 0.1)])
+    new = now(evidence, "new")
+    own = {one["setting"] for one in new["rows"]}
+    found = joined(texts, new, ORDER, PICTURES, of=("emotion", *own))
+    assert {one["setting"] for one in found["rows"]} == {"emotion", *own}
+    with pytest.raises(ResultError, match="tag its"):
+        joined(texts, new, ORDER, PICTURES, of=("emotion", "newsgroups20"))
+
+
 def test_a_table_may_gain_a_setting_beside_its_own(evidence, save):
     some = save("table-3", [row("emotion", 0.1)])
     rows = [row("newsgroups20", 0.2), row("emotion", 0.3)]

@@ -204,6 +204,7 @@ class Study:
         comparisons: Rows = (),
         settings: Sequence[str] | None = None,
         kinds: Sequence[str] | None = None,
+        of: Sequence[str] = (),
     ) -> Result:
         """File the numbers of one figure or table, with data, black boxes and provenance.
 
@@ -220,6 +221,9 @@ class Study:
             Correct the p-values of each kind of comparison apart, see
             `xai_lib.experiments.rows.with_holm_by_kind`; default: they are corrected already, all
             of the table together, if at all.
+        of
+            Keys of the settings that the item has in a run of all. In a part, rows of one that is
+            not on file are refused unless it is named here.
 
         Returns
         -------
@@ -257,7 +261,8 @@ class Study:
         }
         if self.part and has_result(self.paper, item):
             earlier = load_result(self.paper, item)
-            fields = joined(earlier, fields, list(self.numbers["settings"]), self.part, correct)
+            order = list(self.numbers["settings"])
+            fields = joined(earlier, fields, order, self.part, correct, of)
             fields["columns"] = columns_joined(earlier, fields["rows"])
         return save_result(self.paper, item, profile=self.profile, **fields)
 

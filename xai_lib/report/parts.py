@@ -20,6 +20,7 @@ def joined(
     order: Sequence[str],
     run: Sequence[str],
     correct: Correction | None = None,
+    of: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Put the rows of settings that were not run again back into a table.
 
@@ -36,6 +37,8 @@ def joined(
     correct
         Gives comparisons their ``p_holm``, where families are smaller than the table; default:
         all comparisons of the table are one family.
+    of
+        Keys of the settings that the item is known to have, on file or not: they may be added.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def joined(
         [key for key in order if key in {row[column] for row in rows}]
         for rows in (earlier.rows, fields["rows"])
     )
-    if before and now and not set(before) & set(now):
+    if before and now and not (set(before) & set(now) or set(now) <= set(of)):
         raise ResultError(
             f"{earlier.item} is of {', '.join(before)}, and not of {', '.join(now)}: "
             "tag its cells with only- and a setting that it is of, or run all settings"
