@@ -17,10 +17,11 @@ from safetensors.numpy import load_file, save_file
 from xai_lib import as_classifier, explain, explain_corpus, load_explainer
 from xai_lib.data import load_dataset
 from xai_lib.explainers import pflex
-from xai_lib.explainers.amortised import AmortisedExplainer, epochs_of_batches
+from xai_lib.explainers.amortised import AmortisedExplainer
 from xai_lib.explainers.lime import Lime
 from xai_lib.explainers.pflex import PFLex, pflex_loss, targets
 from xai_lib.explainers.pflex_head import Head
+from xai_lib.explainers.teacher_explanations import epochs_of_batches
 from xai_lib.explanation import Explanation
 from xai_lib.models.huggingface import HuggingFaceClassifier
 from xai_lib.models.tiny import tiny_bert

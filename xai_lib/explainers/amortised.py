@@ -6,7 +6,6 @@ import copy
 import dataclasses
 import hashlib
 import json
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +13,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import torch
 
 from xai_lib.atomic import replace_file
 from xai_lib.explainers.base import Explainer
 from xai_lib.explanation import Explanation
-from xai_lib.models.base import Classifier, check_classifier
-from xai_lib.text import TextInstance
+from xai_lib.models.base import Classifier
 
 FORMAT_VERSION = 1
 FACTS = "explainer.json"
@@ -266,104 +263,3 @@ def _digest(network: torch.nn.Module, facts: Mapping[str, Any]) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-# -- the teacher's explanations ------------------------------------------------------------------
-
-
-def teacher_instances(
-    explanations: Sequence[Explanation], classifier: Classifier
-) -> tuple[list[TextInstance], list[np.ndarray]]:
-    """Return what a teacher explained and its weights for the predicted class.
-
-    Parameters
-    ----------
-    explanations
-        By any method that explains the predicted class.
-    classifier
-        The black box they are of.
-
-    Returns
-    -------
-    instances : list of TextInstance
-        Texts with at least one word, in order.
-    importance : list of (W,) float64 array
-        Weight of each word: that of its feature.
-
-    Raises
-    ------
-    ValueError
-        If there is nothing to learn from, or the explanations are not of this classifier.
-    """
-    check_classifier(classifier)
-    if isinstance(explanations, Explanation | Mapping):
-        kind = "one explanation" if isinstance(explanations, Explanation) else "a dict"
-        raise ValueError(
-            f"fit learns from a list of one teacher's explanations, got {kind}. Methods that learn "
-            "from several teachers have fit_several."
-        )
-    instances: list[TextInstance] = []
-    importance: list[np.ndarray] = []
-    for i, one in enumerate(explanations):
-        if not isinstance(one, Explanation):
-            raise ValueError(
-                f"fit learns from explanations, such as those of xai_lib.explain_corpus; item {i} "
-                f"is {type(one).__name__}."
-            )
-        if one.classes != classifier.classes:
-            raise ValueError(
-                f"Explanation {i} has the classes {list(one.classes)}, but {classifier.name!r} "
-                f"has {list(classifier.classes)}."
-            )
-        if not one.n_features:
-            continue
-        group = str(one.settings.get("group", "position"))
-        instance = classifier.instance(one.text, group)
-        if instance.feature_spans != one.spans:
-            raise ValueError(
-                f"The words of explanation {i} ({one.text[:60]!r}) are not those that "
-                f"{classifier.name!r} reads; explain the texts with this classifier first."
-            )
-        weights = one.weights[one.predicted]
-        if not np.isfinite(weights).all():
-            raise ValueError(
-                f"Explanation {i} ({one.text[:60]!r}) has no weights for its predicted class "
-                f"{one.classes[one.predicted]!r}; use a teacher that explains it."
-            )
-        instances.append(instance)
-        importance.append(weights[instance.feature_of_word])
-    if not instances:
-        raise ValueError(
-            f"There is nothing to learn from: {len(explanations)} explanations, none with words."
-        )
-    return instances, importance
-
-
-def epochs_of_batches(
-    counts: np.ndarray, batch_words: int, epochs: int, rng: np.random.Generator
-) -> Sequence[list[np.ndarray]]:
-    """Deal whole texts into batches of about so many words, anew for every epoch.
-
-    Parameters
-    ----------
-    counts
-        (n,) int words of each text.
-    batch_words
-        The texts are cut where about so many are full.
-    epochs
-        Number of epochs.
-    rng
-        Order of the texts.
-
-    Returns
-    -------
-    list of list of int array
-        For each epoch its batches of text numbers.
-    """
-    dealt = []
-    for _ in range(epochs):
-        order = rng.permutation(len(counts))
-        ends = np.cumsum(counts[order])
-        batch = np.minimum((ends - 1) // batch_words, max(math.ceil(ends[-1] / batch_words) - 1, 0))
-        dealt.append(np.split(order, np.flatnonzero(np.diff(batch)) + 1))
-    return dealt

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from xai_lib.explainers.amortised import Progress, teacher_instances
+from xai_lib.explainers.amortised import Progress
 from xai_lib.explainers.l2e_run import bfloat16_agreement
 from xai_lib.explainers.l2e_student import FIRST_WORD, Student, word_bytes
 from xai_lib.explainers.l2e_targets import (
@@ -20,6 +20,7 @@ from xai_lib.explainers.l2e_targets import (
     ranks_of_weights,
 )
 from xai_lib.explainers.l2e_training import Lesson, Loss, Schedule, train
+from xai_lib.explainers.teacher_explanations import teacher_instances
 from xai_lib.explanation import Explanation
 from xai_lib.models.base import Classifier, refusal
 from xai_lib.models.vocabulary import WordVocabulary

@@ -10,14 +10,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 
-from xai_lib.explainers.amortised import (
-    AmortisedExplainer,
-    Progress,
-    epochs_of_batches,
-    teacher_instances,
-)
+from xai_lib.explainers.amortised import AmortisedExplainer, Progress
 from xai_lib.explainers.base import Attribution
 from xai_lib.explainers.pflex_head import HEADS, Head, pflex_loss, similarities, text_of_word
+from xai_lib.explainers.teacher_explanations import epochs_of_batches, teacher_instances
 from xai_lib.explanation import Explanation
 from xai_lib.models.base import Classifier
 from xai_lib.models.precision import fast_bfloat16
