@@ -331,7 +331,8 @@ def test_a_reference_equal_to_the_text_gives_nothing(name: str) -> None:
     x = draw(1, 5, d)
     values, gap = share(network, x, x[:, None], attention_of(name), 1)
     assert (values == 0).all()
-    assert gap.tolist() == [0]
+    # The two answers are of two batches, whose last digit may differ.
+    assert gap.tolist() == pytest.approx([0], abs=1e-14)
 
 
 @pytest.mark.parametrize("name", ["bilstm", "transformer", "Bert"])
