@@ -356,7 +356,9 @@ def test_claims_name_teachers_and_columns_that_the_items_have():
     known = {
         "teacher": {*SIX, "random", "present"}, "formulation": {"ranking", "labelling"},
         "explanation": {"teacher", "l2e"}, "class": {"positive", "negative"},
-        "measure": {"precision", "recall", "f1", "iou", "positive log-odds"},
+        "measure": {
+            "precision", "recall", "f1", "iou", "positive log-odds", "negative log-odds",
+        },
         "filter": {"none", "annotated", "stop words"}, "divided": {False}, "texts": {"present"},
     }  # fmt: skip
     for claim in papers.claims("l2e"):

@@ -74,3 +74,21 @@ def test_equal_number_is_of_any_sign_and_a_mean_over_students(make_explained):
     assert of(rows, measure="words, %")["l2e"] == approx(50)
     # Occlusion has no student.
     assert {row["teacher"] for row in rows} == {"lime", "every word"}
+
+
+def test_negative_words_are_the_last_of_the_teacher(make_explained):
+    rows, pairs = equal_number_rows(make_explained(), "negative")
+    # The student calls "rain" negative, then "sun", and no word of the third: -0.5, -0.5, 0. As
+    # many of the teacher's last words: "rain" -0.5, "fine" -1 of the negative document, none. The
+    # teacher's own are "film" too, which is worth nothing.
+    assert of(rows, teacher="lime", measure="negative log-odds") == {
+        "teacher": approx((-0.5 - 1 + 0) / 3),
+        "l2e": approx(-1 / 3),
+        "as many of the teacher's": approx((-0.5 - 1 + 0) / 3),
+        "as many random": approx((1.25 + 0.75 + 0) / 3),
+    }
+    shares = of(rows, teacher="lime", measure="words, %")
+    assert shares["teacher"] == approx((25 + 50 + 0) / 3)
+    assert shares["as many of the teacher's"] == shares["l2e"] == approx(50 / 3)
+    assert {one["measure"] for one in pairs} == {"negative log-odds"}
+    assert {row["measure"] for row in rows} == {"negative log-odds", "words, %"}

@@ -49,6 +49,7 @@ RECORDED = (
     "sizes-cola",
     "all-documents",
     "equal-number",
+    "equal-number-negative",
     "table-4",
     "figure-7",
     "table-5",

@@ -60,13 +60,20 @@ def most_positive(run: Run, n: int) -> Selection:
     return [high_positive(labels(one)) for one in run[:n]]
 
 
-def as_many(run: Run, selection: Selection, any_sign: bool = False) -> Selection:
-    """Select as many of a teacher's top words: with weights above 0 only, or of any sign."""
-    rule = top_words if any_sign else top_positive
+def as_many(run: Run, selection: Selection, which: str = "above zero") -> Selection:
+    """Select as many of a teacher's words as another selection has.
+
+    The top ones ``"above zero"``, or the ``"highest"`` or ``"lowest"`` whatever their sign.
+    """
+    rules = {"above zero": top_positive, "highest": top_words, "lowest": _bottom_words}
     return [
-        rule(predicted_weights(one), int(chosen.sum()))
+        rules[which](predicted_weights(one), int(chosen.sum()))
         for one, chosen in zip(run, selection, strict=False)
     ]
+
+
+def _bottom_words(weights: np.ndarray, count: int) -> np.ndarray:
+    return top_words(-weights, count)
 
 
 def at_random(explained: Explained, selection: Selection) -> Selection:

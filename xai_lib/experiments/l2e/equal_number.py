@@ -16,22 +16,26 @@ from xai_lib.experiments.l2e.explained import Explained
 from xai_lib.experiments.l2e.faithfulness import STUDENT, TEACHER
 from xai_lib.experiments.rows import Row, compare_rows, defined_row
 
-LOST, WORDS = "positive log-odds", "words, %"
+WORDS = "words, %"
+# Kinds of a student's words: those that speak for the class, and those against it.
+KINDS = {"positive": "highest", "negative": "lowest"}
 SO_MANY, SO_MANY_RANDOM, EVERY = "as many of the teacher's", "as many random", "every word"
 PERCENT = 100.0
 
 
-def equal_number_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
-    """Remove as many words as a student calls positive.
+def equal_number_rows(explained: Explained, kind: str = "positive") -> tuple[list[Row], list[Row]]:
+    """Remove as many words as a student calls positive, or negative: Tables 2 and 8.
 
     The paper masks as many words by student as by teacher (section 4.5); `log_odds_rows` lets each
-    take all that it calls positive. Here the teacher's top words, whatever their sign, and random
-    ones are as many as the student's.
+    take all that it calls so. Here the teacher's top words (of negative ones the last), whatever
+    their sign, and random ones are as many as the student's.
 
     Parameters
     ----------
     explained
         Its profile gives ``random_draws``.
+    kind
+        ``"positive"`` or ``"negative"``.
 
     Returns
     -------
@@ -40,15 +44,15 @@ def equal_number_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
         Values are means over a teacher's students; a teacher without one is left out. Without
         any word: a row of no teacher.
     """
-    sample = explained.sample
+    sample, lost = explained.sample, f"{kind} log-odds"
     rows: list[Row] = []
     pairs: list[Row] = []
     for name in explained.names:
-        tables = [_measured(explained, chosen) for chosen in _choices(explained, name)]
+        tables = [_measured(explained, one, lost) for one in _choices(explained, name, kind)]
         if not tables:
             continue
         place: Row = {"setting": sample.setting.key, "teacher": name}
-        for measure in (LOST, WORDS):
+        for measure in (lost, WORDS):
             where: Row = {**place, "measure": measure}
             means = {
                 key: mean_defined([table[key][measure] for table in tables]) for key in tables[0]
@@ -58,13 +62,13 @@ def equal_number_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
                 for key, values in means.items()
                 if key != EVERY
             ]
-            if measure == LOST:
+            if measure == lost:
                 against = [(STUDENT, other) for other in (SO_MANY, SO_MANY_RANDOM, EVERY)]
                 pairs += compare_rows(where, means, against, sample.seed)
-    return rows + _bare_rows(explained), pairs
+    return rows + _bare_rows(explained, lost), pairs
 
 
-def _bare_rows(explained: Explained) -> list[Row]:
+def _bare_rows(explained: Explained, lost: str) -> list[Row]:
     """Remove every word, which asks no explanation."""
     sample = explained.sample
     some = next(iter(explained.teachers.values()))[: sample.n]
@@ -72,22 +76,22 @@ def _bare_rows(explained: Explained) -> list[Row]:
     place: Row = {"setting": sample.setting.key, "teacher": EVERY, "explanation": EVERY}
     return [
         defined_row({**place, "measure": measure}, values, sample.seed)
-        for measure, values in _measured(explained, {EVERY: every})[EVERY].items()
+        for measure, values in _measured(explained, {EVERY: every}, lost)[EVERY].items()
     ]
 
 
-def _choices(explained: Explained, name: str) -> list[dict[str, Selection]]:
+def _choices(explained: Explained, name: str, kind: str) -> list[dict[str, Selection]]:
     """Return, for each student of a teacher, the words of every kind."""
     n = explained.sample.n
     own = explained.teachers[name]
     choices = []
     for run in explained.runs.get((name, "labelling"), []):
-        picked = labelled(run, n, "positive")
+        picked = labelled(run, n, kind)
         choices.append(
             {
-                TEACHER: labelled(own, n, "positive"),
+                TEACHER: labelled(own, n, kind),
                 STUDENT: picked,
-                SO_MANY: as_many(own, picked, any_sign=True),
+                SO_MANY: as_many(own, picked, KINDS[kind]),
                 SO_MANY_RANDOM: at_random(explained, picked),
                 EVERY: [np.ones(len(one), dtype=bool) for one in picked],
             }
@@ -96,13 +100,13 @@ def _choices(explained: Explained, name: str) -> list[dict[str, Selection]]:
 
 
 def _measured(
-    explained: Explained, chosen: dict[str, Selection]
+    explained: Explained, chosen: dict[str, Selection], lost: str
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return for each kind of words the (n,) log-odds lost and the (n,) shares of the words."""
     everywhere = np.ones(explained.sample.n, dtype=bool)
     return {
         key: {
-            LOST: one.delta_log_odds(everywhere),
+            lost: one.delta_log_odds(everywhere),
             WORDS: PERCENT * one.counts.mean(axis=1) / one.n_words,
         }
         for key, one in ask(explained, chosen, keep=False).items()
