@@ -8,7 +8,11 @@ import pytest
 
 from xai_lib.experiments.l2e import more_documents, variants
 from xai_lib.experiments.l2e.equal_number import equal_number_rows
-from xai_lib.experiments.l2e.more_documents import explain_whole, more_document_rows
+from xai_lib.experiments.l2e.more_documents import (
+    explain_whole,
+    more_document_rows,
+    more_rationale_rows,
+)
 
 approx = pytest.approx
 
@@ -17,6 +21,10 @@ approx = pytest.approx
 FEW = ([2, 0, 0, -2], [2, 0, 0, -2], [2, -2], [2, 0, 0, -2], [2, 0, -2])
 TEACHER = ([2, 0.5, 0, -1], [0.4, -1, -2, 0.5], [3, 1], [-4, 1, 2, 0], [1, -3, 2])
 ALL = ([2, 1, 0, -1], [1, -1, -2, 2], [2, 1], [-1, 1, 2, 0], [1, -1, 2])
+# Words that people marked; "the" is a stop word. The second document is predicted wrong.
+MARKED = {"rationale_words": [(1, 0, 1, 1), (1, 0, 0, 0), (0, 1), (1, 0, 1, 0), (1, 0, 0)]}
+LABELS = (1, 1, 1, 1, 0)
+REVIEWS = {"key": "movies_all", "labels": LABELS, "extra": MARKED}
 PROFILE = {"some_texts": 2, "all_epochs": 3, "variant_seeds": [4]}
 
 
@@ -24,10 +32,11 @@ PROFILE = {"some_texts": 2, "all_epochs": 3, "variant_seeds": [4]}
 def whole(make_explained, write, monkeypatch):
     """Put students written by hand in the place of fitted ones; note what they were fitted on."""
     asked = []
+    few = [FEW]
 
     def fitted(student, taught, setting, seed):
         asked.append((student.formulation, student.epochs, len(taught), seed))
-        own = FEW if len(taught) == 2 else ALL
+        own = few[-1] if len(taught) == 2 else ALL
         return SimpleNamespace(
             explain=lambda texts, box: write(texts, own, "l2e"),
             facts={"best_epoch": 10 * len(taught)},
@@ -35,11 +44,10 @@ def whole(make_explained, write, monkeypatch):
 
     monkeypatch.setattr(variants, "fitted", fitted)
 
-    def make(**changed):
-        bare = make_explained(
-            teachers={"gradient": TEACHER}, labellers={}, rankers={}, key="news_all",
-            **{**PROFILE, **changed},
-        )  # fmt: skip
+    def make(of_few=FEW, **changed):
+        few.append(of_few)
+        given = {"key": "news_all", **PROFILE, **changed}
+        bare = make_explained(teachers={"gradient": TEACHER}, labellers={}, rankers={}, **given)
         bare.sample.setting.profile["teachers"] = ["gradient"]
         bare.taught["gradient"] = list(bare.teachers["gradient"])
         wanted = []
@@ -108,3 +116,41 @@ def test_without_fewer_lessons_there_is_nothing_to_compare(whole):
     assert [(n, seed) for _, _, n, seed in asked] == [(5, 4), (5, 5)]
     rows, _ = equal_number_rows(explained)
     assert {row["setting"] for row in rows} == {"news_all"}
+
+
+def test_reviews_are_also_compared_on_what_people_marked(whole):
+    rows, _ = more_document_rows(whole(**REVIEWS)[0])
+    # Of few: "good" 2 and "rain" -2 against "good" 2, and against "poor" 2: 1/2 and 0; "bad" 2
+    # against "poor" 2: 0. The others give "good" and "rain" other labels in either text.
+    assert of(rows, "iou, annotated") == {
+        "some documents": approx(100 * (1 / 4 + 0) / 2), "all documents": 0, "teacher": 0,
+    }  # fmt: skip
+    # Without "the": good, rain against good, film 1/3, against poor, film 0.
+    assert of(rows, "iou, stop words")["some documents"] == approx(100 * (1 / 6 + 0) / 2)
+    assert "iou, none" not in {row["measure"] for row in rows}
+    others, _ = more_document_rows(whole()[0])
+    assert "iou, annotated" not in {row["measure"] for row in others}
+
+
+def test_rationales_of_students_of_all_reviews(whole, cell):
+    # Students of few choose "rain" of the first and "fine" of the third review.
+    few = ([0, 0, 0, 2], [2, 0, 0, 0], [0, 2], [2, 0, 0, 0], [2, 0, 0])
+    rows, pairs = more_rationale_rows(whole(of_few=few, **REVIEWS)[0])
+    place = {"setting": "movies_all", "class": "positive", "teacher": "gradient"}
+    found = {
+        (row["explanation"], row["measure"]): row["mean"]
+        for row in rows
+        if row["class"] == "positive"
+    }
+    # Students of all, and the teacher, choose "good" of both: 1, 1/2, 2/3, and 0.
+    for one in ("l2e", "teacher"):
+        assert found[one, "precision"] == 50.0
+        assert found[one, "recall"] == 25.0
+        assert found[one, "f1"] == approx(100 / 3)
+    # "rain" is one of the two that are marked, "fine" the one: 1, 1/2, 2/3, and 1.
+    assert found["l2e of some documents", "precision"] == 100.0
+    assert found["l2e of some documents", "recall"] == 75.0
+    assert found["l2e of some documents", "f1"] == approx(250 / 3)
+    pair = cell(pairs, **place, measure="f1", second="l2e of some documents")
+    assert (pair["first"], pair["difference"], pair["n"]) == ("l2e", approx(-50), 2)
+    assert cell(pairs, **place, measure="f1", second="teacher")["difference"] == approx(0)

@@ -6,7 +6,7 @@ import pytest
 
 from xai_lib import papers
 from xai_lib.data import dataset_names
-from xai_lib.experiments.l2e import MOVIES, NAMES, PLANTED, TIMED, WHOLE
+from xai_lib.experiments.l2e import ADDED, ALL_MOVIES, MOVIES, NAMES, PLANTED, TIMED
 from xai_lib.experiments.l2e.teachers import SAMPLING
 from xai_lib.experiments.rows import with_holm_by_kind
 from xai_lib.models.zoo_entries import ZOO
@@ -23,19 +23,26 @@ NUMBERS = {
 def test_every_profile_has_all_settings_and_numbers(profile):
     numbers = papers.load_profile("l2e", profile)
     settings = numbers["settings"]
-    assert list(settings) == ["news", "sst2", "cola", MOVIES, *WHOLE, PLANTED]
-    assert set(TIMED.values()) == set(settings) - {PLANTED, *WHOLE}
-    for key in WHOLE:
+    assert list(settings) == ["news", "sst2", "cola", MOVIES, *ADDED, PLANTED]
+    assert set(TIMED.values()) == set(settings) - {PLANTED, *ADDED}
+    for key in ADDED:
         # More documents of the same black box, and the others compared with as many as there.
-        beside = settings[key.removesuffix("_all")]
+        beside = settings[key.split("_")[0]]
         assert settings[key]["black_box"] == beside["black_box"]
         assert settings[key]["dataset"] == beside["dataset"]
         assert settings[key]["all_epochs"] > 0
         assert set(settings[key]["teachers"]) <= set(NAMES)
-    whole, part = settings["news_all"], settings["news"]
-    assert not set(whole["teachers"]) & set(SAMPLING)
-    assert 0 < whole["some_texts"] < whole["train_texts"]
-    assert profile != "paper" or whole["some_texts"] == part["train_texts"]
+    for key in ("news_all", ALL_MOVIES):
+        whole, part = settings[key], settings[key.removesuffix("_all")]
+        assert not set(whole["teachers"]) & set(SAMPLING)
+        assert 0 < whole["some_texts"] < whole["train_texts"]
+        assert profile != "paper" or whole["some_texts"] == part["train_texts"]
+    # Every teacher of the paper has students of equal numbers on AG News.
+    some, part = settings["news_some"], settings["news"]
+    assert set(some["teachers"]) == set(SAMPLING)
+    if profile != "ci":
+        assert some["train_texts"] == part["train_texts"]
+        assert {*some["teachers"], *settings["news_all"]["teachers"]} == set(NAMES)
     if profile != "ci":
         assert settings["sst2_all"]["teachers"] == list(NAMES)
     shared = {key: value for key, value in numbers.items() if key != "settings"}

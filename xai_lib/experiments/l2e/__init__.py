@@ -4,7 +4,12 @@ from xai_lib.experiments.l2e.equal_number import equal_number_rows
 from xai_lib.experiments.l2e.explained import Explained, explain_all
 from xai_lib.experiments.l2e.faithfulness import agreement_rows, log_odds_rows
 from xai_lib.experiments.l2e.frontier import frontier_rows
-from xai_lib.experiments.l2e.more_documents import WHOLE, explain_whole, more_document_rows
+from xai_lib.experiments.l2e.more_documents import (
+    ADDED,
+    explain_whole,
+    more_document_rows,
+    more_rationale_rows,
+)
 from xai_lib.experiments.l2e.overview import (
     accuracy_rows,
     data_rows,
@@ -16,7 +21,7 @@ from xai_lib.experiments.l2e.overview import (
 from xai_lib.experiments.l2e.planted import PLANTED, planted_rows
 from xai_lib.experiments.l2e.rationales import division_rows, marked_overlap_rows, rationale_rows
 from xai_lib.experiments.l2e.released import switch_rows
-from xai_lib.experiments.l2e.sample import MOVIES, Sample, gather
+from xai_lib.experiments.l2e.sample import ALL_MOVIES, MOVIES, Sample, gather
 from xai_lib.experiments.l2e.stability import overlap_rows
 from xai_lib.experiments.l2e.teachers import NAMES
 from xai_lib.experiments.l2e.timing import speed_rows, student_time_rows, time_all, timing_rows
@@ -52,6 +57,7 @@ RECORDED = (
     "equal-number-negative",
     "table-4",
     "figure-7",
+    "rationales-all",
     "table-5",
     "division",
     "figure-3",
@@ -69,12 +75,13 @@ RECORDED = (
 )
 
 __all__ = [
+    "ADDED",
+    "ALL_MOVIES",
     "MOVIES",
     "NAMES",
     "PLANTED",
     "RECORDED",
     "TIMED",
-    "WHOLE",
     "Explained",
     "Sample",
     "accuracy_rows",
@@ -92,6 +99,7 @@ __all__ = [
     "marked_overlap_rows",
     "missing_rows",
     "more_document_rows",
+    "more_rationale_rows",
     "optimiser_rows",
     "overlap_rows",
     "planted_rows",

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from xai_lib.experiments.l2e.asked import mean_defined
-from xai_lib.experiments.l2e.explained import Explained, labels, predicted_weights
+from xai_lib.experiments.l2e.explained import Explained, Run, labels, predicted_weights
 from xai_lib.experiments.l2e.sample import NEAREST, marked_words
 from xai_lib.experiments.l2e.stability import PERCENT, overlap
 from xai_lib.experiments.rows import Row, compare_rows, defined_row
@@ -16,12 +16,17 @@ from xai_lib.metrics.rationales import content_words, rationale_score
 from xai_lib.metrics.selection import rationale_selections
 
 TEACHER, STUDENT, HUMAN = "teacher", "l2e", "human"
+FEWER = "l2e of some documents"
 MEASURES = ("precision", "recall", "f1")
 FILTERS = ("none", "annotated", "stop words")
 LABELLING = "labelling"
 
 
-def rationale_rows(explained: Explained, released: bool = False) -> tuple[list[Row], list[Row]]:
+def rationale_rows(
+    explained: Explained,
+    released: bool = False,
+    fewer: Mapping[str, Sequence[Run]] | None = None,
+) -> tuple[list[Row], list[Row]]:
     """Compare the high positive words with the marked ones: Table 4.
 
     Parameters
@@ -30,12 +35,15 @@ def rationale_rows(explained: Explained, released: bool = False) -> tuple[list[R
         Of the setting whose documents are marked.
     released
         See `xai_lib.metrics.selection.rationale_selections`.
+    fewer
+        For each teacher explanations of the pool by students of fewer documents, to be compared
+        with its students; default none.
 
     Returns
     -------
     rows, comparisons : list of dict
         In percent, over the documents of a class that the black box predicts right. Stop words do
-        not count. A teacher gives as many words as its student.
+        not count. A teacher gives as many words as its student (of all documents).
     """
     sample = explained.sample
     rows: list[Row] = []
@@ -44,7 +52,10 @@ def rationale_rows(explained: Explained, released: bool = False) -> tuple[list[R
     for label, of_class in enumerate(_classes(explained)):
         mine = right & (sample.documents.labels == label)
         for name in explained.names:
-            scores = _scores(explained, name, released)
+            scores = _scores(explained, name, explained.runs.get((name, LABELLING), []), released)
+            if fewer is not None:
+                some = _scores(explained, name, fewer[name], released)
+                scores[FEWER] = some[STUDENT]
             tables = {
                 key: {m: some[:, j][mine] for j, m in enumerate(MEASURES)}
                 for key, some in scores.items()
@@ -59,9 +70,10 @@ def rationale_rows(explained: Explained, released: bool = False) -> tuple[list[R
                         values.get(key, np.array([np.nan])),
                         sample.seed,
                     )
-                    for key in (TEACHER, STUDENT)
+                    for key in (TEACHER, STUDENT, *([] if fewer is None else [FEWER]))
                 ]
-                pairs += compare_rows(where, values, [(STUDENT, TEACHER)], sample.seed)
+                against = [(STUDENT, TEACHER), (STUDENT, FEWER)]
+                pairs += compare_rows(where, values, against, sample.seed)
             for key, table in tables.items():
                 against = [("recall", "precision")]
                 where = {**place, "explanation": key}
@@ -74,11 +86,11 @@ def _classes(explained: Explained) -> Sequence[str]:
     return [name for name in explained.sample.setting.classifier.classes if name != "neutral"]
 
 
-def _scores(explained: Explained, name: str, released: bool) -> dict[str, np.ndarray]:
-    """Return (n, 3) percentages of a teacher and of its students."""
-    sample = explained.sample
-    marked = marked_words(sample.documents)
-    runs = explained.runs.get((name, LABELLING), [])
+def _scores(
+    explained: Explained, name: str, runs: Sequence[Run], released: bool
+) -> dict[str, np.ndarray]:
+    """Return (n, 3) percentages of a teacher and of its students, {} without students."""
+    marked = marked_words(explained.sample.documents)
     found: dict[str, list[np.ndarray]] = {TEACHER: [], STUDENT: []}
     for run in runs:
         parts: dict[str, list[list[float]]] = {TEACHER: [], STUDENT: []}
@@ -106,7 +118,7 @@ def marked_overlap_rows(explained: Explained) -> tuple[list[Row], list[Row]]:
     sample = explained.sample
     rows: list[Row] = []
     pairs: list[Row] = []
-    for which, keep in _filters(explained).items():
+    for which, keep in filters(explained).items():
         place: Row = {"setting": sample.setting.key, "filter": which}
         for divided in (False, True):
             where: Row = {**place, "divided": divided}
@@ -171,8 +183,8 @@ def division_rows(explained: Explained) -> list[Row]:
     return rows
 
 
-def _filters(explained: Explained) -> Mapping[str, list[np.ndarray] | None]:
-    """Return which words of each text of the pool count."""
+def filters(explained: Explained) -> Mapping[str, list[np.ndarray] | None]:
+    """Return which words of each text of the pool count: all, marked ones, no stop words."""
     run = next(iter(explained.teachers.values()))
     marked = marked_words(explained.sample.pool)
     annotated = [some[: len(one.words)] for some, one in zip(marked, run, strict=True)]

@@ -22,8 +22,9 @@ from xai_lib.metrics.neighbours import (
 )
 from xai_lib.text import find_words
 
-# The setting whose documents have words that people marked as reasons.
-MOVIES = "movies"
+# The settings whose documents have words that people marked as reasons.
+MOVIES, ALL_MOVIES = "movies", "movies_all"
+MARKED = (MOVIES, ALL_MOVIES)
 NEAREST = 3
 
 
@@ -85,7 +86,7 @@ def gather(setting: Setting, seed: int = 0) -> Sample:
     numbers = setting.profile
     train = setting.train.sample(numbers["train_texts"], seed, min_words=2, at_most=True)
     references = setting.train.sample(numbers["n_references"], seed + 1, min_words=2).texts
-    if setting.key == MOVIES:
+    if setting.key in MARKED:
         some, marked = _marked_documents(setting, numbers["test_texts"], seed)
         n = len(marked)
         pool, rows = _pool(some, {"lexical": marked}, n)
