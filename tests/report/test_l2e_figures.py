@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from functools import partial
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -173,6 +174,21 @@ def test_panels_are_those_that_were_run(result):
     )
     assert titles(fig) == ["SST-2, 100 texts", "SST-2, 6920 texts", "CoLA, 8551 texts"]
     assert shown(fig) == ["Random", "black box"]
+
+
+def test_names_of_four_data_sets_stand_beside_one_another(result):
+    settings = ("news_all", "news_some", "sst2_all", "cola")
+    rows = [
+        mean(1.0, setting=setting, teacher="lime", explanation=explanation)
+        for setting in settings
+        for explanation in ("teacher", "l2e")
+    ]
+    fig = l2e_pairs.dumbbells(result("equal-number", rows), "log-odds lost without the words")
+    assert titles(fig)[:2] == ["AG News, all\ndocuments", "AG News, 4096\ndocuments"]
+    fig.canvas.draw()
+    for texts in ([ax._left_title for ax in fig.axes], [ax.xaxis.label for ax in fig.axes]):
+        boxes = [one.get_window_extent() for one in texts]
+        assert all(one.x1 < two.x0 for one, two in pairwise(boxes))
 
 
 # --- times, precision and recall ----------------------------------------------------------------

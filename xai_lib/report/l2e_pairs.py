@@ -33,8 +33,8 @@ _LINES = (
 )
 # Where in a teacher's line the points stand: ours from and to, the paper's.
 _FROM, _TO, _PRINTED = -0.26, -0.04, 0.24
-# Letters of a label below the narrowest panels.
-_WIDE = 30
+# Letters in a line of a label below three panels, and of label and title of four.
+_WIDE, _NARROW = 30, 20
 
 
 @from_result
@@ -96,10 +96,11 @@ def dumbbells(
             _pair(ax, result, spot, column, values, i)
             _printed_pair(ax, printed, spot, column, values, i)
         _levels(ax, rows, place, column)
-        ax.set_title(_title(result, place, keys, len(settings)))
+        title = _title(result, place, keys, len(settings))
+        ax.set_title(title if columns < 4 else fill(title, _NARROW))
         ax.set_yticks(range(len(teachers)), [method_name(one) for one in teachers])
         ax.set_ylim(len(teachers) - 0.4, -0.6)
-        ax.set_xlabel(label if columns < 3 else fill(label, _WIDE))
+        ax.set_xlabel(label if columns < 3 else fill(label, _WIDE if columns < 4 else _NARROW))
         ax.grid(axis="y", visible=False)
     for ax in axes.flat[len(places) :]:
         ax.set_visible(False)
