@@ -515,11 +515,23 @@ def test_teachers_that_make_no_sense(box: HuggingFaceClassifier, ready: L2E) -> 
 
 
 def test_what_is_no_list_of_explanations(box: HuggingFaceClassifier) -> None:
-    for wrong, named in ((lessons(box)[0], "one explanation"), ({"lime": lessons(box)}, "a dict")):
+    some = lessons(box)
+    for wrong, named in (
+        (some[0], "one explanation"), ({"lime": some}, "a dict"), (None, "NoneType")
+    ):  # fmt: skip
         with pytest.raises(ValueError, match=rf"got {named}.*fit_several"):
             L2E(**SMALL).fit(wrong, box)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"as_classifier\(function, classes\); got function"):
         L2E(**SMALL).fit(lessons(box), lambda texts: texts)  # type: ignore[arg-type]
+
+
+def test_explanations_of_two_methods_are_no_teacher(box: HuggingFaceClassifier) -> None:
+    some = lessons(box)
+    mixed = [*some[:2], dataclasses.replace(some[2], method="occlusion")]
+    with pytest.raises(
+        ValueError, match=r"2 is by 'occlusion', the first by 'by_hand'.*fit_several"
+    ):
+        L2E(**SMALL).fit(mixed, box)
 
 
 def test_a_student_that_is_not_told_how_has_signs(box: HuggingFaceClassifier) -> None:

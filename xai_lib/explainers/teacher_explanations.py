@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -34,22 +34,32 @@ def teacher_instances(
     Raises
     ------
     ValueError
-        If there is nothing to learn from, or the explanations are not of this classifier.
+        If there is nothing to learn from, or the explanations are not of this classifier, or not
+        all by one method.
     """
     check_classifier(classifier)
-    if isinstance(explanations, Explanation | Mapping):
-        kind = "one explanation" if isinstance(explanations, Explanation) else "a dict"
+    if isinstance(explanations, Explanation | Mapping) or not isinstance(explanations, Iterable):
+        kind = type(explanations).__name__
+        if isinstance(explanations, Explanation | Mapping):
+            kind = "one explanation" if isinstance(explanations, Explanation) else "a dict"
         raise ValueError(
             f"fit learns from a list of one teacher's explanations, got {kind}. Methods that learn "
             "from several teachers have fit_several."
         )
     instances: list[TextInstance] = []
     importance: list[np.ndarray] = []
+    teacher = ""
     for i, one in enumerate(explanations):
         if not isinstance(one, Explanation):
             raise ValueError(
                 f"fit learns from explanations, such as those of xai_lib.explain_corpus; item {i} "
                 f"is {type(one).__name__}."
+            )
+        teacher = teacher or one.method
+        if one.method != teacher:
+            raise ValueError(
+                f"Explanation {i} is by {one.method!r}, the first by {teacher!r}: fit learns from "
+                "one teacher. Methods that learn from several have fit_several."
             )
         if one.classes != classifier.classes:
             raise ValueError(
