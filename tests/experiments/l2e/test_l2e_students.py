@@ -92,7 +92,7 @@ def test_each_lesson_has_its_own_folder(make_setting, make_box, lessons, write):
 def test_one_student_of_several_teachers(make_setting, box, lessons, write, no_fit):
     setting = make_setting()
     student = make_student(setting, "labelling")
-    both = {"lime": lessons, "occlusion": write(TEXTS, OTHER, "occlusion")}
+    both = {"lime": lessons, "occlusion": write(TEXTS, OTHER)}
     made = fitted_several(student, both, setting, 0)
     names = {"a": both["lime"], "b": both["occlusion"]}
     assert list(fitted_several(student, names, setting, 0).facts["teachers"]) == ["a", "b"]
