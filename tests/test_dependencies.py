@@ -1,9 +1,12 @@
-"""Every package that the library imports is one that its installation brings."""
+"""What is imported is declared, and what is pinned runs on the oldest Python that is promised."""
 
 import ast
 import sys
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[1]
 
@@ -44,3 +47,11 @@ def test_every_import_is_declared():
         if DISTRIBUTIONS.get(name, name).lower() not in declared
     }
     assert not missing
+
+
+def test_every_package_runs_on_the_oldest_python():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    oldest = project["requires-python"].removeprefix(">=") + ".0"
+    wanted = {one.name: one.metadata.get("Requires-Python") or "" for one in distributions()}
+    assert len(wanted) > 50
+    assert not {name: one for name, one in wanted.items() if oldest not in SpecifierSet(one)}

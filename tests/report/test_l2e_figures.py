@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 from functools import partial
-from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -188,7 +187,7 @@ def test_names_of_four_data_sets_stand_beside_one_another(result):
     fig.canvas.draw()
     for texts in ([ax._left_title for ax in fig.axes], [ax.xaxis.label for ax in fig.axes]):
         boxes = [one.get_window_extent() for one in texts]
-        assert all(one.x1 < two.x0 for one, two in pairwise(boxes))
+        assert all(one.x1 < two.x0 for one, two in itertools.pairwise(boxes))
 
 
 # --- times, precision and recall ----------------------------------------------------------------

@@ -38,10 +38,14 @@ def teacher_instances(
         all by one method.
     """
     check_classifier(classifier)
-    if isinstance(explanations, Explanation | Mapping) or not isinstance(explanations, Iterable):
+    kind = ""
+    if isinstance(explanations, Explanation):
+        kind = "one explanation"
+    elif isinstance(explanations, Mapping):
+        kind = "a dict"
+    elif not isinstance(explanations, Iterable):
         kind = type(explanations).__name__
-        if isinstance(explanations, Explanation | Mapping):
-            kind = "one explanation" if isinstance(explanations, Explanation) else "a dict"
+    if kind:
         raise ValueError(
             f"fit learns from a list of one teacher's explanations, got {kind}. Methods that learn "
             "from several teachers have fit_several."
